@@ -1,0 +1,17 @@
+//! Compiles `proto/evenhand/v1` with protox, so that no `protoc` is needed.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_source_info(true).include_imports(true);
+    for file in fs::read_dir("proto/evenhand/v1")? {
+        compiler.open_file(file?.path())?;
+    }
+    // The encoded set keeps comments and options for reflection.
+    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out_dir.join("evenhand.bin"), compiler.encode_file_descriptor_set())?;
+    tonic_prost_build::configure().btree_map(".").compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! Types generated from `proto/evenhand/v1`, and the descriptor set for reflection.
+//!
+//! Nothing here is written by hand; what each field means stands in the proto files.
+
+/// Messages, clients and servers of `evenhand.v1`.
+#[expect(clippy::all, reason = "generated code")]
+pub mod v1 {
+    tonic::include_proto!("evenhand.v1");
+}
+
+/// The encoded file descriptor set of `evenhand.v1`, with comments.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evenhand.bin"));

@@ -1,0 +1,120 @@
+//! What is read in a text.
+
+use serde::{Deserialize, Serialize};
+
+/// How urgent the facts of a text are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// No consequence if answered next week.
+    Low,
+    /// Needs an answer in normal service time.
+    Normal,
+    /// The customer is blocked now or loses something within about 24 hours.
+    High,
+    /// Danger, fraud in progress, a business down, a legal deadline within hours.
+    Critical,
+}
+
+impl Urgency {
+    /// All urgencies, lowest first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Critical];
+
+    /// Returns the label used in data sets and output.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// The feeling a text expresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sentiment {
+    /// Dissatisfied, angry, sad or worried.
+    Negative,
+    /// A plain question, request or report.
+    Neutral,
+    /// Satisfied, thankful or glad.
+    Positive,
+}
+
+impl Sentiment {
+    /// All sentiments, most negative first.
+    pub const ALL: [Self; 3] = [Self::Negative, Self::Neutral, Self::Positive];
+
+    /// Returns the label used in data sets and output.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::Neutral => "neutral",
+            Self::Positive => "positive",
+        }
+    }
+}
+
+/// Who read the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadingSource {
+    /// The local model.
+    Model,
+    /// Keyword rules, in place of a model that was down, full or slow.
+    Rules,
+}
+
+/// One intent and its calibrated probability.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntentProbability {
+    /// Intent label of the model.
+    pub intent: String,
+    /// Probability in 0..=1.
+    pub probability: f64,
+}
+
+/// What was read in one text. All numbers are finite; probabilities lie in 0..=1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Who read it.
+    pub source: ReadingSource,
+    /// Name and version of the model or the rules.
+    pub model: String,
+    /// The most probable intents, most probable first, at most five; empty when none is known.
+    pub intents: Vec<IntentProbability>,
+    /// Whether no intent of the model fits.
+    pub out_of_scope: bool,
+    /// How far outside the model's scope the text is; higher is further out.
+    pub out_of_scope_score: f64,
+    /// The feeling the text expresses.
+    pub sentiment: Sentiment,
+    /// Graded sentiment, -1 to 1.
+    pub sentiment_score: f64,
+    /// Probabilities in the order of [`Sentiment::ALL`]; they sum to 1.
+    pub sentiment_probabilities: [f64; 3],
+    /// How urgent the facts are.
+    pub urgency: Urgency,
+    /// Graded urgency, 0 to 1.
+    pub urgency_score: f64,
+    /// Probability of `urgency`.
+    pub urgency_confidence: f64,
+    /// ISO 639-1 code of the language; `None` when undetermined.
+    pub language: Option<String>,
+    /// Whether the model can read that language.
+    pub language_supported: bool,
+    /// Whether the text was longer than the model reads and was cut.
+    pub truncated: bool,
+}
+
+impl Reading {
+    /// Returns the most probable intent.
+    #[must_use]
+    pub fn top_intent(&self) -> Option<&IntentProbability> {
+        self.intents.first()
+    }
+}

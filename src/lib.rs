@@ -1,0 +1,33 @@
+//! Evenhand: an even-handed ticket router.
+//!
+//! # Layout
+//!
+//! In reading order; an arrow in ARCHITECTURE.md says who may import whom.
+//!
+//! - [`domain`]: the words as types
+//! - [`fairness`]: rates, intervals and waits by segment (pure)
+//! - [`routing`]: the core, `state + input + now -> events` (pure)
+//! - [`clock`]: the only read of the wall clock
+//! - [`classifier`]: tokenizer, encoder, heads, batching, training
+//! - [`store`]: the journal and what is kept beside it, in SQLite
+//! - [`app`]: the engine that ties routing, store and classifier together
+//! - [`api`]: types generated from `proto`
+//! - [`service`]: gRPC: validation, conversion, errors, streams
+//! - [`telemetry`]: logs and metrics
+//! - [`config`]: the configuration file and environment
+//! - [`demo`]: the whole path with simulated people
+//! - [`cli`]: one file for each subcommand
+
+pub mod api;
+pub mod app;
+pub mod classifier;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod domain;
+pub mod fairness;
+pub mod routing;
+pub mod service;
+pub mod store;
+pub mod telemetry;

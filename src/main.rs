@@ -1,0 +1,3 @@
+//! The `evenhand` program.
+
+fn main() {}
