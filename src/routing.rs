@@ -2,23 +2,27 @@
 //!
 //! [`step`] decides what an input leads to and applies it; [`State::apply`] alone replays. The same
 //! code runs in production, replay and simulation. Segments and texts never reach this module.
+//!
+//! - `input`: what the world tells the core, and why it may refuse
+//! - `state`: what replaying a journal gives; `apply` is how
+//! - `step`: from an input to events; `due`: from time passing to events
+//! - `plan`: from a reading and a policy to what is looked for
+//! - `queue`: waiting tickets, by what they need
+//! - `matching`: who gets which ticket, and the record of why
 
+mod apply;
+mod due;
 mod input;
+mod matching;
+mod plan;
+mod queue;
 mod state;
+mod step;
+
+#[cfg(test)]
+mod tests;
 
 pub use input::{AgentWrite, Input, Rejection, Transfer};
+pub use plan::relaxed;
 pub use state::{AgentState, OpenTicket, State};
-
-use crate::domain::{event::Event, time::UnixMillis};
-
-/// Applies `input` at `now`, then everything that is due and every match it makes possible.
-///
-/// Returns the events that happened, in order; the caller journals them. The state is changed only
-/// when the input is accepted.
-///
-/// # Errors
-/// [`Rejection`] says why nothing happened.
-pub fn step(state: &mut State, input: Input, now: UnixMillis) -> Result<Vec<Event>, Rejection> {
-    let _ = (state, input, now);
-    unimplemented!("written next")
-}
+pub use step::step;
