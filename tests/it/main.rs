@@ -1,1 +1,5 @@
 //! Integration tests, one binary.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
+
+mod proto;
