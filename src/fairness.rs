@@ -1,1 +1,25 @@
-//! To be written.
+//! How evenly tickets and agents are treated: rates, waits and loads, compared between segments.
+//!
+//! Everything here is arithmetic on [`TicketFacts`](crate::domain::facts::TicketFacts): no I/O, no
+//! clock, no logging, and nothing that a routing decision could read. The rules:
+//!
+//! - A share without tickets (0 / 0) is absent, never 0 and never 1.
+//! - A ticket that does not declare an attribute is in no group of it, and is counted apart.
+//! - Groups with too few tickets are shown, but not compared: "not enough evidence" is an answer.
+//! - Comparisons are made in integers, so that exactly four fifths is four fifths.
+//!
+//! [`measure`] and [`measure_service`] are the way in; the files beside it hold the definitions.
+
+mod disparity;
+mod loads;
+mod measure;
+mod rates;
+mod waits;
+
+pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};
+pub use loads::{gini_index, jain_index};
+pub use measure::{
+    AttributeMeasures, Options, SegmentMeasures, ServiceMeasures, Verdict, measure, measure_service,
+};
+pub use rates::{Interval, Rate};
+pub use waits::{Wait, WaitCurve, WaitMeasures};
