@@ -91,18 +91,12 @@ fn product(a: u64, b: u64) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use std::iter::repeat_n;
-
     use proptest::prelude::*;
 
     use super::*;
 
-    fn rate(hits: usize, count: usize) -> Rate {
-        repeat_n(true, hits).chain(repeat_n(false, count - hits)).collect()
-    }
-
     fn any_rate() -> impl Strategy<Value = Rate> {
-        (0_usize..40).prop_flat_map(|count| (0..=count).prop_map(move |hits| rate(hits, count)))
+        (0_u64..40).prop_flat_map(|count| (0..=count).prop_map(move |hits| Rate::of(hits, count)))
     }
 
     fn named<'a>(names: &'a [String], rates: &[Rate]) -> Vec<Group<'a>> {
@@ -112,29 +106,29 @@ mod tests {
     #[test]
     fn exactly_four_fifths_is_not_below_even_where_floating_point_says_so() {
         assert!(0.6 / 0.75 < 0.8, "the trap is there");
-        assert_eq!(below_four_fifths(rate(3, 5), rate(3, 4)), Some(false));
-        assert_eq!(ratio(rate(3, 5), rate(3, 4)), Some(0.8));
-        assert_eq!(below_four_fifths(rate(2999, 5000), rate(3, 4)), Some(true));
+        assert_eq!(below_four_fifths(Rate::of(3, 5), Rate::of(3, 4)), Some(false));
+        assert_eq!(ratio(Rate::of(3, 5), Rate::of(3, 4)), Some(0.8));
+        assert_eq!(below_four_fifths(Rate::of(2999, 5000), Rate::of(3, 4)), Some(true));
     }
 
     #[test]
     fn nothing_is_said_about_a_group_without_tickets() {
-        assert_eq!(below_four_fifths(rate(0, 0), rate(1, 2)), None);
-        assert_eq!(below_four_fifths(rate(1, 2), rate(0, 0)), None);
-        assert_eq!(ratio(rate(0, 0), rate(1, 2)), None);
-        assert_eq!(disparity(&[Group { name: "empty", rate: rate(0, 0) }]), None);
+        assert_eq!(below_four_fifths(Rate::of(0, 0), Rate::of(1, 2)), None);
+        assert_eq!(below_four_fifths(Rate::of(1, 2), Rate::of(0, 0)), None);
+        assert_eq!(ratio(Rate::of(0, 0), Rate::of(1, 2)), None);
+        assert_eq!(disparity(&[Group { name: "empty", rate: Rate::of(0, 0) }]), None);
     }
 
     #[test]
     fn nobody_selected_anywhere_has_no_ratio_and_raises_no_flag() {
-        assert_eq!(ratio(rate(0, 3), rate(0, 5)), None);
-        assert_eq!(below_four_fifths(rate(0, 3), rate(0, 5)), Some(false));
+        assert_eq!(ratio(Rate::of(0, 3), Rate::of(0, 5)), None);
+        assert_eq!(below_four_fifths(Rate::of(0, 3), Rate::of(0, 5)), Some(false));
     }
 
     #[test]
     fn equal_groups_are_named_by_the_first_name_whatever_their_order() {
         let names = ["b".to_owned(), "a".to_owned()];
-        let found = disparity(&named(&names, &[rate(1, 2), rate(2, 4)])).unwrap();
+        let found = disparity(&named(&names, &[Rate::of(1, 2), Rate::of(2, 4)])).unwrap();
         assert_eq!((found.lowest.name, found.highest.name), ("a", "a"));
         assert_eq!((found.difference(), found.ratio()), (0.0, Some(1.0)));
     }
@@ -182,16 +176,12 @@ mod tests {
         }
 
         #[test]
-        fn the_flag_is_the_fraction_rule_to_the_last_unit(scale in 1_u64..1_000_000) {
-            // 4/5 of 1/1 is hit exactly by 4 of 5 at every scale, and missed by one ticket less.
-            let everybody = rate(1, 1);
-            let scaled = |hits: u64| -> Option<bool> {
-                let scaled = 5 * product(hits, 1);
-                Some(scaled < 4 * product(1, 5 * scale))
-            };
-            prop_assert_eq!(scaled(4 * scale), Some(false));
-            prop_assert_eq!(scaled(4 * scale - 1), Some(true));
-            prop_assert_eq!(below_four_fifths(everybody, everybody), Some(false));
+        fn one_ticket_decides_the_flag_however_many_there_are(scale in 1_u64..1 << 58) {
+            // 4 of 5 against everybody, in groups of up to 2⁶⁰ tickets.
+            let everybody = Rate::of(scale, scale);
+            let flag = |hits| below_four_fifths(Rate::of(hits, 5 * scale), everybody);
+            prop_assert_eq!(flag(4 * scale), Some(false));
+            prop_assert_eq!(flag(4 * scale - 1), Some(true));
         }
     }
 }

@@ -68,6 +68,15 @@ impl Rate {
     }
 }
 
+#[cfg(test)]
+impl Rate {
+    /// Returns the rate of so many counted one by one.
+    pub(super) fn of(hits: u64, count: u64) -> Self {
+        assert!(hits <= count, "{hits} of {count}");
+        Self { count, hits }
+    }
+}
+
 impl FromIterator<bool> for Rate {
     /// Counts one ticket for each item.
     fn from_iter<I: IntoIterator<Item = bool>>(hits: I) -> Self {
@@ -107,8 +116,8 @@ mod tests {
     #[test]
     fn nobody_and_everybody_reach_the_ends_exactly_and_still_have_a_width() {
         for count in 1..200 {
-            let nobody = Rate { count, hits: 0 }.interval().unwrap();
-            let everybody = Rate { count, hits: count }.interval().unwrap();
+            let nobody = Rate::of(0, count).interval().unwrap();
+            let everybody = Rate::of(count, count).interval().unwrap();
             assert_eq!(nobody.low, 0.0);
             assert_eq!(everybody.high, 1.0);
             assert!(nobody.high > 0.0 && everybody.low < 1.0, "{count}");
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn wilsons_interval_of_81_in_263_is_the_published_one() {
         // R. G. Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
-        let interval = Rate { count: 263, hits: 81 }.interval().unwrap();
+        let interval = Rate::of(81, 263).interval().unwrap();
         assert!((interval.low - 0.2553).abs() < 5e-5, "{interval:?}");
         assert!((interval.high - 0.3662).abs() < 5e-5, "{interval:?}");
     }
@@ -128,7 +137,7 @@ mod tests {
         fn the_interval_solves_the_score_equation(
             (count, hits) in (1_u64..100_000).prop_flat_map(|count| (Just(count), 0..=count)),
         ) {
-            let rate = Rate { count, hits };
+            let rate = Rate::of(hits, count);
             let share = rate.value().unwrap();
             let interval = rate.interval().unwrap();
             prop_assert!(0.0 <= interval.low && interval.low <= share);
@@ -143,8 +152,8 @@ mod tests {
         fn counting_misses_mirrors_the_interval(
             (count, hits) in (1_u64..10_000).prop_flat_map(|count| (Just(count), 0..=count)),
         ) {
-            let hit = Rate { count, hits }.interval().unwrap();
-            let missed = Rate { count, hits: count - hits }.interval().unwrap();
+            let hit = Rate::of(hits, count).interval().unwrap();
+            let missed = Rate::of(count - hits, count).interval().unwrap();
             prop_assert!((hit.low - (1.0 - missed.high)).abs() < 1e-12);
             prop_assert!((hit.high - (1.0 - missed.low)).abs() < 1e-12);
         }

@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
+mod fairness_reference;
 mod proto;
