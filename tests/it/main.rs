@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
+mod architecture;
 mod fairness_reference;
 mod proto;
+mod source;
+mod tidy;
