@@ -105,9 +105,10 @@ mod tests {
 
     #[test]
     fn exactly_four_fifths_is_not_below_even_where_floating_point_says_so() {
-        assert!(0.6 / 0.75 < 0.8, "the trap is there");
-        assert_eq!(below_four_fifths(Rate::of(3, 5), Rate::of(3, 4)), Some(false));
-        assert_eq!(ratio(Rate::of(3, 5), Rate::of(3, 4)), Some(0.8));
+        let (rate, reference) = (Rate::of(3, 5), Rate::of(3, 4));
+        assert!(rate.value().unwrap() / reference.value().unwrap() < 0.8, "the trap is there");
+        assert_eq!(below_four_fifths(rate, reference), Some(false));
+        assert_eq!(ratio(rate, reference), Some(0.8));
         assert_eq!(below_four_fifths(Rate::of(2999, 5000), Rate::of(3, 4)), Some(true));
     }
 

@@ -118,8 +118,7 @@ mod tests {
         for count in 1..200 {
             let nobody = Rate::of(0, count).interval().unwrap();
             let everybody = Rate::of(count, count).interval().unwrap();
-            assert_eq!(nobody.low, 0.0);
-            assert_eq!(everybody.high, 1.0);
+            assert_eq!((nobody.low, everybody.high), (0.0, 1.0));
             assert!(nobody.high > 0.0 && everybody.low < 1.0, "{count}");
         }
     }
