@@ -8,7 +8,7 @@
 //! - Groups with too few tickets are shown, but not compared: "not enough evidence" is an answer.
 //! - Comparisons are made in integers, so that exactly four fifths is four fifths.
 //!
-//! [`measure`] and [`measure_service`] are the way in; the files beside it hold the definitions.
+//! [`measure()`] and [`measure_service()`] are the way in; the files beside it hold the definitions.
 
 mod disparity;
 mod loads;
