@@ -27,6 +27,9 @@ struct Obstacle<'a> {
     distance: u64,
 }
 
+/// Agents kept out, with their distances, by rule and skill.
+type Obstacles<'a> = BTreeMap<(Rule, Option<&'a SkillId>), Vec<(u64, &'a AgentId)>>;
+
 impl State {
     /// Returns the waiting ticket that `agent` should be asked for next.
     pub(super) fn next_ticket_for(&self, agent: &AgentId, now: UnixMillis) -> Option<TicketId> {
@@ -46,8 +49,7 @@ impl State {
     pub(super) fn decide(&self, ticket: &TicketId, now: UnixMillis) -> Option<Decision> {
         let open = self.tickets.get(ticket).filter(|open| open.status == Status::Queued)?;
         let mut candidates = Vec::new();
-        let mut obstacles: BTreeMap<(Rule, Option<&SkillId>), Vec<(u64, &AgentId)>> =
-            BTreeMap::new();
+        let mut obstacles = Obstacles::new();
         for (id, agent) in &self.agents {
             match obstacle(open, id, agent, now) {
                 None => candidates.push(candidate(open, id, agent, now)),
@@ -155,9 +157,7 @@ fn backs_off(open: &OpenTicket, agent: &AgentId, now: UnixMillis) -> bool {
     open.backoff.get(agent).is_some_and(|until| *until > now)
 }
 
-fn exclusions(
-    obstacles: BTreeMap<(Rule, Option<&SkillId>), Vec<(u64, &AgentId)>>,
-) -> Vec<Exclusion> {
+fn exclusions(obstacles: Obstacles<'_>) -> Vec<Exclusion> {
     // The last rules to be checked are the nearest to eligible.
     obstacles
         .into_iter()

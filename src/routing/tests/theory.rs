@@ -20,6 +20,7 @@ const RESOLVED: Outcome =
     Outcome { resolution: Resolution::Resolved, right_intent: None, satisfaction: None };
 
 /// Draws an exponential time with this rate per second, in milliseconds.
+#[expect(clippy::cast_possible_truncation, reason = "times of this test are below a day")]
 fn exponential_ms(random: &mut impl Rng, rate: f64) -> i64 {
     let uniform: f64 = random.random();
     (-(1.0 - uniform).ln() / rate * 1000.0).round() as i64
