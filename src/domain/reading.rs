@@ -117,4 +117,17 @@ impl Reading {
     pub fn top_intent(&self) -> Option<&IntentProbability> {
         self.intents.first()
     }
+
+    /// Returns whether every number is finite. A reading with others cannot be kept.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        let scores = [
+            self.out_of_scope_score,
+            self.sentiment_score,
+            self.urgency_score,
+            self.urgency_confidence,
+        ];
+        let intents = self.intents.iter().map(|intent| intent.probability);
+        scores.into_iter().chain(self.sentiment_probabilities).chain(intents).all(f64::is_finite)
+    }
 }

@@ -1,0 +1,141 @@
+//! Opening the database: one server for each folder, the schema at the version of this program.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::Error;
+
+/// The database in the data folder.
+const DATABASE: &str = "evenhand.db";
+/// Held locked while a server uses the folder; the lock ends with the process, however it ends.
+const LOCK: &str = "evenhand.lock";
+/// "EVNH": tells our databases from others.
+const APPLICATION_ID: i32 = 0x4556_4e48;
+/// The schema, step by step; the number of steps taken is the schema version.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_journal.sql")];
+/// How long to wait for another connection's lock; only checkpoints and backups take one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages of the write-ahead log before they are copied into the database (16 MiB).
+const CHECKPOINT_PAGES: u32 = 4096;
+/// Largest write-ahead log kept after a checkpoint, in bytes.
+const LOG_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+/// Prepared statements kept for each connection; there are about forty.
+const STATEMENTS_KEPT: usize = 64;
+
+/// Returns the path of the database in a data folder.
+pub(super) fn database(folder: &Path) -> PathBuf {
+    folder.join(DATABASE)
+}
+
+/// Makes the folder when it is missing, readable by its owner only, and takes its lock.
+pub(super) fn lock(folder: &Path) -> Result<File, Error> {
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::File { action, path, source }
+    };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(failed("create the folder", folder))?;
+    let path = folder.join(LOCK);
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed("open the lock", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source)),
+    }
+}
+
+/// Opens the one connection that writes, and brings the schema up to date.
+pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
+    let path = database(folder);
+    let mut connection = Connection::open(&path)?;
+    prepare(&connection)?;
+    check_owner(&connection, &path)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::NoWriteAheadLog { path });
+    }
+    // FULL syncs the log at each commit: acknowledged means durable.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+    migrate(&mut connection, &path)?;
+    sync_folder(folder)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> Result<(), Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
+}
+
+/// Refuses the database of another program before anything is written into it.
+fn check_owner(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let found = pragma(connection, "application_id")?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if found != APPLICATION_ID && (found != 0 || tables != 0) {
+        return Err(Error::NotOurs { path: path.to_owned(), found });
+    }
+    Ok(())
+}
+
+/// Takes the missing steps, all or none.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    let known = MIGRATIONS.len();
+    let found = usize::try_from(pragma(connection, "user_version")?).unwrap_or(usize::MAX);
+    if found > known {
+        return Err(Error::Newer { path: path.to_owned(), found, known });
+    }
+    if found == known {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in MIGRATIONS.iter().skip(found) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", u32::try_from(known).unwrap_or(u32::MAX))?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn pragma(connection: &Connection, name: &str) -> Result<i32, Error> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+/// Makes the new files' names durable too; elsewhere than on Unix folders cannot be synced.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    if cfg!(unix) {
+        File::open(folder).and_then(|file| file.sync_all()).map_err(|source| Error::File {
+            action: "sync the folder",
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Connections that read beside the writer, a few at a time.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::{Error, open};
+
+/// The database at one moment, for a question.
+pub type Snapshot = Connection;
+
+/// Questions answered at once; more wait their turn.
+const READERS_MAX: usize = 4;
+
+/// Connections that read what is durable. Clones share them.
+#[derive(Clone)]
+pub struct Readers(Arc<Shared>);
+
+struct Shared {
+    path: PathBuf,
+    permits: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Self {
+        let permits = Semaphore::new(READERS_MAX);
+        Self(Arc::new(Shared { path, permits, idle: Mutex::default() }))
+    }
+
+    /// Answers a question from one snapshot of the database, on a thread that may block.
+    ///
+    /// # Errors
+    /// What `question` says, or what SQLite says.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Snapshot) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _permit = self.0.permits.acquire().await.map_err(|_| Error::Closed)?;
+        let shared = Arc::clone(&self.0);
+        let answer = tokio::task::spawn_blocking(move || shared.answer(question));
+        answer.await.map_err(|_| Error::ReaderLost)?
+    }
+
+    /// Closes the connections; later questions get [`Error::Closed`].
+    pub fn close(&self) {
+        self.0.permits.close();
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Shared {
+    fn answer<T>(&self, question: impl FnOnce(&Snapshot) -> Result<T, Error>) -> Result<T, Error> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => open::reader(&self.path)?,
+        };
+        let snapshot = connection.transaction()?;
+        let answer = question(&snapshot);
+        drop(snapshot);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        answer
+    }
+}
