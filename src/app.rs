@@ -3,9 +3,30 @@
 //! Callers get a cheap cloneable [`Handle`]. Commands are applied to the routing core in the order they
 //! come, journalled together in one durable transaction, and answered after it. Every stream is a cursor
 //! over the journal, woken by a counter, so it can resume and never queues without bound.
+//!
+//! - `handle` and `questions`: what callers see; `types` and `views`: what they hand in and get back; `page`: lists
+//! - `inbox`: the bounded queues; `engine`: the thread that empties them
+//! - `workspace`: one workspace in memory; `projection`: what lists know of a ticket
+//! - `backlog`: which tickets are still to be read; `reader`: who reads them
+//! - `topics`: what wakes streams; `steady`: time; `standard_policy`: what a new workspace starts with
 
+mod backlog;
+mod engine;
 mod handle;
+mod inbox;
+mod metrics;
+mod page;
+mod projection;
+mod questions;
+mod reader;
+mod standard_policy;
+mod steady;
+#[cfg(test)]
+mod tests;
+mod topics;
 mod types;
+mod views;
+mod workspace;
 
 pub use handle::{Handle, Parts, start};
 pub use types::{

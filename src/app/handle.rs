@@ -1,24 +1,25 @@
 //! What the rest of the program calls.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use tokio::sync::watch;
 
-use super::types::{
-    AgentView, Command, DecisionFilter, DeskView, EntryFilter, Error, Page, PageRequest, Receipt,
-    TicketFilter, TicketView, Topic, WorkspaceView,
+use super::{
+    engine::Engine,
+    inbox::{self, Inbox, Outlet},
+    reader::{self, Reader},
+    steady::SteadyClock,
+    topics::Topics,
+    types::{Command, Error, Receipt, Topic},
 };
 use crate::{
-    classifier::{Classify, ModelInfo},
+    classifier::{Classify, ClassifyError, ModelInfo},
     clock::Clock,
-    domain::{
-        event::Entry,
-        facts::TicketFacts,
-        id::{AgentId, SkillId, TicketId, WorkspaceId},
-        policy::Policy,
-        reading::Reading,
-        time::UnixMillis,
-    },
+    domain::{reading::Reading, time::UnixMillis},
+    store::{self, Readers, Store},
 };
 
 /// What the engine is made of.
@@ -31,18 +32,97 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Starts the engine: opens the store, replays the journals, and runs until [`Handle::stop`].
+/// Starts the engine: opens the store, replays the journals, and runs until [`Handle::stop`], or until
+/// the last handle is dropped.
 ///
 /// # Errors
 /// [`Error::Store`] when the database cannot be opened or read.
 pub async fn start(parts: Parts) -> Result<Handle, Error> {
-    let _ = parts;
-    unimplemented!()
+    let Parts { data_dir, classifier, clock } = parts;
+    let clock = Arc::new(SteadyClock::new(clock));
+    let topics = Arc::new(Topics::default());
+    let (to_read_sender, to_read) = watch::channel(0);
+    let (engine_clock, engine_topics) = (Arc::clone(&clock), Arc::clone(&topics));
+    let load = move || {
+        let store = Store::open(&data_dir).map_err(Error::Store)?;
+        let readers = store.readers();
+        let engine = Engine::load(store, engine_clock, engine_topics, to_read_sender)?;
+        Ok::<_, Error>((engine, readers))
+    };
+    let loaded = tokio::task::spawn_blocking(load).await;
+    let (engine, readers) = loaded.map_err(|_| Error::Store(store::Error::ReaderLost))??;
+    let stopping = Arc::new(watch::Sender::new(false));
+    let (inbox, outlet) = inbox::queues(stopping.subscribe());
+    let stopped = run(engine, outlet, Arc::clone(&stopping), readers.clone())?;
+    let reader = Reader {
+        inbox: inbox.clone(),
+        texts: readers.clone(),
+        model: classifier.clone(),
+        clock: Arc::clone(&clock),
+        down: AtomicBool::new(false),
+    };
+    reader::start(reader, &to_read, &stopping.subscribe());
+    let shared = Shared { inbox, readers, clock, topics, classifier, stopping, stopped };
+    Ok(Handle { shared: Arc::new(shared) })
 }
 
-/// A cheap handle of the running engine.
+/// Runs the engine on its thread; the receiver changes when it has ended and the store is closed.
+fn run(
+    engine: Engine,
+    mut outlet: Outlet,
+    stopping: Arc<watch::Sender<bool>>,
+    readers: Readers,
+) -> Result<watch::Receiver<bool>, Error> {
+    let (ended, stopped) = watch::channel(false);
+    let work = move || {
+        // However the thread ends, callers see that the server is stopping and then that it stopped.
+        let _ended = Raise(Arc::new(ended));
+        let _stopping = Raise(stopping);
+        let mut engine = engine;
+        if let Err(error) = engine.run(&mut outlet) {
+            tracing::error!(%error, "the engine stopped early");
+        }
+        readers.close();
+    };
+    let thread = std::thread::Builder::new().name("evenhand-engine".to_owned()).spawn(work);
+    thread.map_err(|source| {
+        let path = PathBuf::from("evenhand-engine");
+        Error::Store(store::Error::File { action: "start the thread", path, source })
+    })?;
+    Ok(stopped)
+}
+
+/// Raises a flag when it is dropped.
+struct Raise(Arc<watch::Sender<bool>>);
+
+impl Drop for Raise {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// A cheap handle of the running engine. What it can be asked is in `questions`.
 #[derive(Clone)]
-pub struct Handle {}
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all handles share.
+pub(super) struct Shared {
+    pub(super) inbox: Inbox,
+    pub(super) readers: Readers,
+    clock: Arc<SteadyClock>,
+    topics: Arc<Topics>,
+    classifier: Option<Arc<dyn Classify>>,
+    stopping: Arc<watch::Sender<bool>>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stopping.send_replace(true);
+    }
+}
 
 impl Handle {
     /// Does something. Returns once it is durable.
@@ -50,197 +130,29 @@ impl Handle {
     /// # Errors
     /// [`Error`] says why nothing was done.
     pub async fn command(&self, command: Command) -> Result<Receipt, Error> {
-        let _ = command;
-        unimplemented!()
+        if *self.shared.stopping.borrow() {
+            return Err(Error::Stopping);
+        }
+        self.shared.inbox.command(command).await
     }
 
     /// Stops: refuses new commands, finishes those taken, closes the store.
     pub async fn stop(&self) {
-        unimplemented!()
+        self.shared.stopping.send_replace(true);
+        // An error means that the thread is gone, which is as well.
+        let _ = self.shared.stopped.clone().wait_for(|stopped| *stopped).await;
     }
 
     /// Returns whether the engine is stopping; streams then say so and end.
     #[must_use]
     pub fn stopping(&self) -> watch::Receiver<bool> {
-        unimplemented!()
-    }
-
-    /// Returns the workspaces by identifier.
-    ///
-    /// # Errors
-    /// [`Error::PageTokenInvalid`].
-    pub async fn workspaces(&self, page: PageRequest) -> Result<Page<WorkspaceView>, Error> {
-        let _ = page;
-        unimplemented!()
-    }
-
-    /// Returns one workspace.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`].
-    pub async fn workspace(&self, workspace: &WorkspaceId) -> Result<WorkspaceView, Error> {
-        let _ = workspace;
-        unimplemented!()
-    }
-
-    /// Returns the declared skills and what they mean, by identifier.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
-    pub async fn skills(
-        &self,
-        workspace: &WorkspaceId,
-        page: PageRequest,
-    ) -> Result<Page<(SkillId, String)>, Error> {
-        let _ = (workspace, page);
-        unimplemented!()
-    }
-
-    /// Returns the agents by identifier.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
-    pub async fn agents(
-        &self,
-        workspace: &WorkspaceId,
-        page: PageRequest,
-    ) -> Result<Page<AgentView>, Error> {
-        let _ = (workspace, page);
-        unimplemented!()
-    }
-
-    /// Returns one agent.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`]; [`Error::Rejected`] with `AgentUnknown`.
-    pub async fn agent(
-        &self,
-        workspace: &WorkspaceId,
-        agent: &AgentId,
-    ) -> Result<AgentView, Error> {
-        let _ = (workspace, agent);
-        unimplemented!()
-    }
-
-    /// Returns an agent's desk.
-    ///
-    /// # Errors
-    /// As [`Handle::agent`].
-    pub async fn desk(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<DeskView, Error> {
-        let _ = (workspace, agent);
-        unimplemented!()
-    }
-
-    /// Returns the policy in force, or a version.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::PolicyUnknown`].
-    pub async fn policy(
-        &self,
-        workspace: &WorkspaceId,
-        version: Option<u32>,
-    ) -> Result<Policy, Error> {
-        let _ = (workspace, version);
-        unimplemented!()
-    }
-
-    /// Returns one ticket.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::TicketUnknown`].
-    pub async fn ticket(
-        &self,
-        workspace: &WorkspaceId,
-        ticket: &TicketId,
-    ) -> Result<TicketView, Error> {
-        let _ = (workspace, ticket);
-        unimplemented!()
-    }
-
-    /// Returns tickets, newest first.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
-    pub async fn tickets(
-        &self,
-        workspace: &WorkspaceId,
-        filter: TicketFilter,
-        page: PageRequest,
-    ) -> Result<Page<TicketView>, Error> {
-        let _ = (workspace, filter, page);
-        unimplemented!()
-    }
-
-    /// Returns up to `limit` journal entries after `after`, oldest first.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
-    pub async fn entries(
-        &self,
-        workspace: &WorkspaceId,
-        filter: EntryFilter,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<Entry>, Error> {
-        let _ = (workspace, filter, after, limit);
-        unimplemented!()
-    }
-
-    /// Returns the entry of a decision, and the plan and model in force then.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::DecisionUnknown`].
-    pub async fn decision(
-        &self,
-        workspace: &WorkspaceId,
-        sequence: u64,
-    ) -> Result<super::DecisionView, Error> {
-        let _ = (workspace, sequence);
-        unimplemented!()
-    }
-
-    /// Returns decisions, newest first.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
-    pub async fn decisions(
-        &self,
-        workspace: &WorkspaceId,
-        filter: DecisionFilter,
-        page: PageRequest,
-    ) -> Result<Page<super::DecisionView>, Error> {
-        let _ = (workspace, filter, page);
-        unimplemented!()
-    }
-
-    /// Returns the facts of tickets received in `start..end`.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
-    pub async fn facts(
-        &self,
-        workspace: &WorkspaceId,
-        start: Option<UnixMillis>,
-        end: Option<UnixMillis>,
-    ) -> Result<Vec<TicketFacts>, Error> {
-        let _ = (workspace, start, end);
-        unimplemented!()
-    }
-
-    /// Returns what each agent carried.
-    ///
-    /// # Errors
-    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
-    pub async fn loads(&self, workspace: &WorkspaceId) -> Result<Vec<super::LoadView>, Error> {
-        let _ = workspace;
-        unimplemented!()
+        self.shared.stopping.subscribe()
     }
 
     /// Returns a counter that changes with each durable entry about the topic.
     #[must_use]
     pub fn watch(&self, topic: Topic) -> watch::Receiver<u64> {
-        let _ = topic;
-        unimplemented!()
+        self.shared.topics.watch(topic)
     }
 
     /// Reads texts without making tickets of them.
@@ -248,8 +160,11 @@ impl Handle {
     /// # Errors
     /// [`Error::ModelUnavailable`], [`Error::Full`].
     pub async fn classify(&self, texts: Vec<String>) -> Result<Vec<Reading>, Error> {
-        let _ = texts;
-        unimplemented!()
+        let model = self.shared.classifier.as_ref().ok_or(Error::ModelUnavailable)?;
+        model.classify(texts).await.map_err(|error| match error {
+            ClassifyError::Full { max } => Error::Full { queue: "the classifier's queue", max },
+            ClassifyError::Down => Error::ModelUnavailable,
+        })
     }
 
     /// Returns what is known of the model.
@@ -257,12 +172,13 @@ impl Handle {
     /// # Errors
     /// [`Error::ModelUnavailable`].
     pub fn model(&self) -> Result<ModelInfo, Error> {
-        unimplemented!()
+        let model = self.shared.classifier.as_ref().ok_or(Error::ModelUnavailable)?;
+        Ok(model.info())
     }
 
     /// Returns now, by the engine's clock.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
-        unimplemented!()
+        self.shared.clock.now()
     }
 }

@@ -1,0 +1,355 @@
+//! The engine thread: it alone decides and writes.
+//!
+//! In rounds: take what waits, let the routing core decide each input in turn, make everything durable
+//! in one transaction, then answer. Nothing of a round is seen by anybody before it is durable.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+use super::{
+    Action, Command, Error, Idempotency, Receipt,
+    inbox::{Outlet, Question, Work},
+    metrics, standard_policy,
+    steady::SteadyClock,
+    topics::Topics,
+    workspace::{Workspace, Workspaces},
+};
+use crate::{
+    domain::{
+        event::WorkspaceSettings,
+        id::{ActorId, TicketId, WorkspaceId},
+        limits::{IDEMPOTENCY_WINDOW_SECS, WORKSPACES_MAX},
+        ticket::Status,
+        time::UnixMillis,
+    },
+    routing::{Input, Rejection},
+    store::{self, Batch, Store, Used},
+};
+
+/// Longest sleep without work, so that a clock set forward is noticed.
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
+/// Shortest sleep without work.
+const PATIENCE_MIN: Duration = Duration::from_millis(1);
+/// How often old idempotency keys are forgotten, in seconds, and how many at a time.
+const FORGET_EVERY_SECS: u32 = 60;
+const FORGET_AT_ONCE: u32 = 20_000;
+/// The workspace of callers who name none.
+const DEFAULT_WORKSPACE: &str = "default";
+
+/// What the engine thread owns.
+pub(super) struct Engine {
+    store: Store,
+    workspaces: Workspaces,
+    clock: Arc<SteadyClock>,
+    topics: Arc<Topics>,
+    /// Changes when tickets come that are to be read.
+    to_read: watch::Sender<u64>,
+    ticket_ids: ContextV7,
+    forget_at: UnixMillis,
+}
+
+/// Why the engine ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The thread could not wait for work.
+    #[error("the engine's runtime: {0}")]
+    Runtime(#[from] std::io::Error),
+    /// What is in memory and what is durable may differ.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// An answer that waits until its round is durable.
+type Answer = (oneshot::Sender<Result<Receipt, Error>>, Result<Receipt, Error>);
+
+impl Engine {
+    /// Replays the journals and makes ready: offers lapsed meanwhile lapse, streams are closed.
+    pub(super) fn load(
+        store: Store,
+        clock: Arc<SteadyClock>,
+        topics: Arc<Topics>,
+        to_read: watch::Sender<u64>,
+    ) -> Result<Self, Error> {
+        let mut workspaces = Workspaces::new();
+        for (id, created_at) in store.workspaces().map_err(Error::Store)? {
+            let (workspace, newest_at) =
+                Workspace::load(&store, &id, created_at).map_err(Error::Store)?;
+            tracing::info!(workspace = %id, entries = workspace.sequence, "replayed a journal");
+            clock.start_after(newest_at);
+            workspaces.insert(id, workspace);
+        }
+        let ticket_ids = ContextV7::new();
+        let forget_at = clock.now();
+        let mut engine = Self { store, workspaces, clock, topics, to_read, ticket_ids, forget_at };
+        engine.restart()?;
+        Ok(engine)
+    }
+
+    fn restart(&mut self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut batch = Batch::default();
+        for workspace in self.workspaces.values_mut() {
+            workspace.step(Input::Restart, now, None, None, &mut batch)?;
+        }
+        if self.workspaces.is_empty()
+            && let Ok(id) = WorkspaceId::new(DEFAULT_WORKSPACE)
+        {
+            let settings = WorkspaceSettings {
+                display_name: "Default".to_owned(),
+                segment_attributes: Vec::new(),
+            };
+            self.create_workspace(&id, settings, None, now, &mut batch)?;
+        }
+        self.commit(&batch, 0).map_err(Error::Store)
+    }
+
+    /// Runs until the queues end. Returns early when what is written can no longer be trusted.
+    pub(super) fn run(&mut self, outlet: &mut Outlet) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        while let Some(work) = runtime.block_on(outlet.take(self.patience())) {
+            self.round(work)?;
+        }
+        Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        let Some(due) = self.workspaces.values().filter_map(Workspace::next_due).min() else {
+            return PATIENCE_MAX;
+        };
+        Duration::from_millis(due.millis_since(self.clock.now())).clamp(PATIENCE_MIN, PATIENCE_MAX)
+    }
+
+    fn round(&mut self, work: Vec<Work>) -> Result<(), store::Error> {
+        let now = self.clock.now();
+        let mut batch = Batch::default();
+        let mut answers: Vec<Answer> = Vec::with_capacity(work.len());
+        let mut questions: Vec<Question> = Vec::new();
+        for item in work {
+            match item {
+                Work::Command(command, reply) => {
+                    answers.push((reply, self.apply(*command, now, &mut batch)));
+                }
+                Work::Question(question) => questions.push(question),
+            }
+        }
+        for workspace in self.workspaces.values_mut() {
+            workspace.tick(now, &mut batch);
+        }
+        match self.commit(&batch, answers.len()) {
+            Ok(()) => self.answer(answers),
+            Err(error) => self.roll_back(&error, &batch, answers)?,
+        }
+        for question in questions {
+            question(&mut self.workspaces);
+        }
+        self.forget_used(now);
+        Ok(())
+    }
+
+    fn answer(&self, answers: Vec<Answer>) {
+        for (reply, answer) in answers {
+            // A caller who went away is not waiting.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Makes a batch durable, then wakes who waits for it.
+    fn commit(&mut self, batch: &Batch, commands: usize) -> Result<(), store::Error> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        self.store.commit(batch)?;
+        metrics::committed(batch, commands, started.elapsed());
+        self.topics.wake(batch);
+        self.report();
+        Ok(())
+    }
+
+    fn report(&self) {
+        let (mut unread, mut reread) = (0, 0);
+        let mut counts = [Status::Received, Status::Queued, Status::Offered, Status::Assigned]
+            .map(|status| (status, 0));
+        for workspace in self.workspaces.values() {
+            unread += workspace.backlog.unread.len();
+            reread += workspace.backlog.reread.len();
+            for (status, count) in &mut counts {
+                *count += workspace.counts.get(status).copied().unwrap_or(0);
+            }
+        }
+        metrics::backlog(unread, reread);
+        metrics::open_tickets(counts.into_iter());
+        if unread + reread > 0 {
+            self.to_read.send_modify(|round| *round = round.wrapping_add(1));
+        }
+    }
+
+    /// Tells all callers of a failed round, and brings memory back to what is durable.
+    fn roll_back(
+        &mut self,
+        error: &store::Error,
+        batch: &Batch,
+        answers: Vec<Answer>,
+    ) -> Result<(), store::Error> {
+        metrics::rolled_back();
+        tracing::error!(%error, commands = answers.len(), "a transaction was rolled back");
+        let reloaded = if error.is_fatal() { Ok(()) } else { self.reload(batch) };
+        for (reply, _) in answers {
+            let _ = reply.send(Err(Error::Store(store::Error::RolledBack)));
+        }
+        reloaded?;
+        if error.is_fatal() { Err(store::Error::RolledBack) } else { Ok(()) }
+    }
+
+    fn reload(&mut self, batch: &Batch) -> Result<(), store::Error> {
+        for (id, _) in &batch.workspaces {
+            self.workspaces.remove(id);
+        }
+        let mut touched: Vec<&WorkspaceId> = batch.entries.iter().map(|(id, _)| id).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            if let Some(workspace) = self.workspaces.get_mut(id) {
+                *workspace = Workspace::load(&self.store, id, workspace.created_at)?.0;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        command: Command,
+        now: UnixMillis,
+        batch: &mut Batch,
+    ) -> Result<Receipt, Error> {
+        let Command { workspace: id, actor, idempotency, action } = command;
+        if let Some(idempotency) = &idempotency
+            && let Some(receipt) = self.replayed(&id, idempotency, now, batch)?
+        {
+            return Ok(receipt);
+        }
+        let (input, payload) = match action {
+            Action::CreateWorkspace(settings) => {
+                self.create_workspace(&id, settings, actor.as_ref(), now, batch)?;
+                return Ok(self.receipt(id, None, idempotency, now, batch));
+            }
+            Action::Submit { intake, payload } => {
+                (Input::Receive { ticket: self.ticket_id(now), intake }, Some(payload))
+            }
+            Action::Route(input) => (input, None),
+        };
+        let workspace =
+            self.workspaces.get_mut(&id).ok_or_else(|| Error::WorkspaceUnknown(id.clone()))?;
+        let ticket = ticket_of(&input).cloned();
+        workspace.step(input, now, actor.as_ref(), payload, batch)?;
+        Ok(self.receipt(id, ticket, idempotency, now, batch))
+    }
+
+    /// Returns what the same key led to before, in this round or earlier.
+    fn replayed(
+        &self,
+        id: &WorkspaceId,
+        idempotency: &Idempotency,
+        now: UnixMillis,
+        batch: &Batch,
+    ) -> Result<Option<Receipt>, Error> {
+        let key = (id.clone(), idempotency.key.clone());
+        let used = match batch.used.get(&key) {
+            Some(used) => Some(used.clone()),
+            None => {
+                let since = now.minus_secs(IDEMPOTENCY_WINDOW_SECS);
+                self.store.used(&key, since).map_err(Error::Store)?
+            }
+        };
+        let Some(used) = used else { return Ok(None) };
+        if used.fingerprint != idempotency.fingerprint {
+            return Err(Error::IdempotencyKeyReused);
+        }
+        Ok(Some(Receipt { sequence: used.sequence, ticket: used.ticket, replayed: true }))
+    }
+
+    /// Makes the receipt of something just done, and remembers it under its key.
+    fn receipt(
+        &self,
+        id: WorkspaceId,
+        ticket: Option<TicketId>,
+        idempotency: Option<Idempotency>,
+        at: UnixMillis,
+        batch: &mut Batch,
+    ) -> Receipt {
+        let sequence = self.workspaces.get(&id).map_or(0, |workspace| workspace.sequence);
+        if let Some(Idempotency { key, fingerprint }) = idempotency {
+            let used = Used { fingerprint, ticket: ticket.clone(), sequence, at };
+            batch.used.insert((id, key), used);
+        }
+        Receipt { sequence, ticket, replayed: false }
+    }
+
+    fn create_workspace(
+        &mut self,
+        id: &WorkspaceId,
+        settings: WorkspaceSettings,
+        actor: Option<&ActorId>,
+        now: UnixMillis,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        if self.workspaces.contains_key(id) {
+            return Err(Error::WorkspaceExists(id.clone()));
+        }
+        if self.workspaces.len() >= WORKSPACES_MAX {
+            return Err(Rejection::TooMany { what: "workspaces", max: WORKSPACES_MAX }.into());
+        }
+        let mut inputs = vec![Input::SetWorkspace { settings, expected: None }];
+        for (skill, description) in standard_policy::skills() {
+            inputs.push(Input::CreateSkill { skill, description });
+        }
+        inputs.push(Input::SetPolicy { policy: standard_policy::policy(), expected: None });
+        let mut workspace = Workspace::new(id.clone(), now);
+        let mut made = Batch::default();
+        for input in inputs {
+            workspace.step(input, now, actor, None, &mut made)?;
+        }
+        batch.workspaces.push((id.clone(), now));
+        batch.entries.append(&mut made.entries);
+        self.workspaces.insert(id.clone(), workspace);
+        Ok(())
+    }
+
+    /// Returns a new identifier; identifiers sort by the order they were given in.
+    #[expect(clippy::expect_used, reason = "a UUID is made of digits, letters and hyphens")]
+    fn ticket_id(&self, now: UnixMillis) -> TicketId {
+        let millis = u64::try_from(now.0).unwrap_or(0);
+        let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
+        let timestamp = Timestamp::from_unix(&self.ticket_ids, millis / 1000, nanos);
+        TicketId::new(Uuid::new_v7(timestamp).to_string()).expect("a UUID is an identifier")
+    }
+
+    fn forget_used(&mut self, now: UnixMillis) {
+        if now < self.forget_at {
+            return;
+        }
+        self.forget_at = now.plus_secs(FORGET_EVERY_SECS);
+        let before = now.minus_secs(IDEMPOTENCY_WINDOW_SECS);
+        if let Err(error) = self.store.forget_used(before, FORGET_AT_ONCE) {
+            tracing::warn!(%error, "old idempotency keys could not be forgotten");
+        }
+    }
+}
+
+/// Returns the ticket an input is about.
+fn ticket_of(input: &Input) -> Option<&TicketId> {
+    match input {
+        Input::Receive { ticket, .. }
+        | Input::Read { ticket, .. }
+        | Input::Complete { ticket, .. }
+        | Input::Transfer { ticket, .. }
+        | Input::Cancel { ticket, .. } => Some(ticket),
+        Input::Accept { offer, .. } | Input::Decline { offer, .. } => Some(&offer.ticket),
+        _ => None,
+    }
+}

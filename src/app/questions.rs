@@ -1,0 +1,382 @@
+//! The questions a handle answers: from the engine's thread about now, from the store about the rest.
+
+use std::{collections::BTreeMap, ops::Bound};
+
+use super::{
+    handle::Handle,
+    page::Cursor,
+    types::{
+        AgentView, DecisionFilter, DecisionView, DeskView, EntryFilter, Error, LoadView, Page,
+        PageRequest, TicketFilter, TicketView, WorkspaceView,
+    },
+    views,
+    workspace::{Workspace, Workspaces},
+};
+use crate::{
+    domain::{
+        event::{Entry, Event},
+        facts::TicketFacts,
+        id::{AgentId, SkillId, TicketId, WorkspaceId},
+        policy::Policy,
+        time::UnixMillis,
+    },
+    store::{self, Snapshot, Subject, TicketQuery},
+};
+
+impl Handle {
+    /// Returns the workspaces by identifier.
+    ///
+    /// # Errors
+    /// [`Error::PageTokenInvalid`].
+    pub async fn workspaces(&self, page: PageRequest) -> Result<Page<WorkspaceView>, Error> {
+        let cursor = Cursor::new(&["workspaces"], &page)?;
+        let (after, fetch) = (cursor.after.clone(), count(cursor.fetch()));
+        let ask = move |workspaces: &mut Workspaces| {
+            let later = workspaces
+                .iter()
+                .filter(|(id, _)| after.as_ref().is_none_or(|after| id.as_str() > after.as_str()));
+            later.take(fetch).map(|(_, workspace)| views::workspace(workspace)).collect()
+        };
+        let found: Vec<WorkspaceView> = self.shared.inbox.ask(ask).await?;
+        Ok(cursor.page(found, |view| view.workspace.to_string()))
+    }
+
+    /// Returns one workspace.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`].
+    pub async fn workspace(&self, workspace: &WorkspaceId) -> Result<WorkspaceView, Error> {
+        self.ask(workspace, |workspace| Ok(views::workspace(workspace))).await
+    }
+
+    /// Returns the declared skills and what they mean, by identifier.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
+    pub async fn skills(
+        &self,
+        workspace: &WorkspaceId,
+        page: PageRequest,
+    ) -> Result<Page<(SkillId, String)>, Error> {
+        let cursor = Cursor::new(&["skills", workspace.as_str()], &page)?;
+        let (start, fetch) = (start_after(&cursor, SkillId::new)?, count(cursor.fetch()));
+        let found = self
+            .ask(workspace, move |workspace| {
+                let skills = workspace.state.skills().range((start, Bound::Unbounded)).take(fetch);
+                Ok(skills.map(|(skill, meaning)| (skill.clone(), meaning.clone())).collect())
+            })
+            .await?;
+        Ok(cursor.page(found, |(skill, _): &(SkillId, String)| skill.to_string()))
+    }
+
+    /// Returns the agents by identifier.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
+    pub async fn agents(
+        &self,
+        workspace: &WorkspaceId,
+        page: PageRequest,
+    ) -> Result<Page<AgentView>, Error> {
+        let cursor = Cursor::new(&["agents", workspace.as_str()], &page)?;
+        let (start, fetch) = (start_after(&cursor, AgentId::new)?, count(cursor.fetch()));
+        let now = self.now();
+        let found = self
+            .ask(workspace, move |workspace| {
+                let agents = workspace.state.agents().range((start, Bound::Unbounded)).take(fetch);
+                Ok(agents.map(|(_, agent)| views::agent(workspace, agent, now)).collect())
+            })
+            .await?;
+        Ok(cursor.page(found, |view: &AgentView| view.profile.agent.to_string()))
+    }
+
+    /// Returns one agent.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`]; [`Error::Rejected`] with `AgentUnknown`.
+    pub async fn agent(
+        &self,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+    ) -> Result<AgentView, Error> {
+        let (agent, now) = (agent.clone(), self.now());
+        self.ask(workspace, move |workspace| {
+            Ok(views::agent(workspace, views::known(workspace, &agent)?, now))
+        })
+        .await
+    }
+
+    /// Returns an agent's desk.
+    ///
+    /// # Errors
+    /// As [`Handle::agent`].
+    pub async fn desk(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<DeskView, Error> {
+        let agent = agent.clone();
+        let (mut desk, held) = self
+            .ask(workspace, move |workspace| {
+                let state = views::known(workspace, &agent)?;
+                let desk = DeskView {
+                    presence: state.presence,
+                    lease_until: state.lease_until,
+                    offers: Vec::new(),
+                    assignments: Vec::new(),
+                    sequence: workspace.sequence,
+                };
+                Ok((desk, views::held(workspace, &agent)))
+            })
+            .await?;
+        // Payloads never change, so they may be read after the moment the desk is true for.
+        let found = self
+            .read(workspace, move |snapshot, workspace| {
+                let mut found = Vec::with_capacity(held.len());
+                for held in held {
+                    if let Some(payload) = store::payload(snapshot, workspace, held.ticket())? {
+                        found.push((held, payload));
+                    }
+                }
+                Ok(found)
+            })
+            .await?;
+        for (held, payload) in found {
+            held.lay_down(payload, &mut desk.offers, &mut desk.assignments);
+        }
+        Ok(desk)
+    }
+
+    /// Returns the policy in force, or a version.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::PolicyUnknown`].
+    pub async fn policy(
+        &self,
+        workspace: &WorkspaceId,
+        version: Option<u32>,
+    ) -> Result<Policy, Error> {
+        let unknown = move || Error::PolicyUnknown(version.unwrap_or(0));
+        match version {
+            None => {
+                let policy = |workspace: &Workspace| Ok(workspace.state.policy().cloned());
+                self.ask(workspace, policy).await?.ok_or_else(unknown)
+            }
+            Some(version) => {
+                let policy = move |snapshot: &Snapshot, workspace: &WorkspaceId| {
+                    store::policy(snapshot, workspace, version)
+                };
+                self.read(workspace, policy).await?.ok_or_else(unknown)
+            }
+        }
+    }
+
+    /// Returns one ticket.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::TicketUnknown`].
+    pub async fn ticket(
+        &self,
+        workspace: &WorkspaceId,
+        ticket: &TicketId,
+    ) -> Result<TicketView, Error> {
+        let id = ticket.clone();
+        let found = self
+            .read(workspace, move |snapshot, workspace| store::ticket(snapshot, workspace, &id))
+            .await?;
+        found.map(views::ticket).ok_or_else(|| Error::TicketUnknown(ticket.clone()))
+    }
+
+    /// Returns tickets, newest first.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
+    pub async fn tickets(
+        &self,
+        workspace: &WorkspaceId,
+        filter: TicketFilter,
+        page: PageRequest,
+    ) -> Result<Page<TicketView>, Error> {
+        let TicketFilter { status, customer } = filter;
+        let customer = customer.filter(|customer| !customer.is_empty());
+        let status_name = status.map(|status| format!("{status:?}")).unwrap_or_default();
+        let customer_name = customer.clone().unwrap_or_default();
+        let scope = ["tickets", workspace.as_str(), &status_name, &customer_name];
+        let cursor = Cursor::new(&scope, &page)?;
+        let (before, limit) = (cursor.after_number()?, cursor.fetch());
+        let query = TicketQuery { status, customer, before, limit };
+        let found = self
+            .read(workspace, move |snapshot, workspace| store::tickets(snapshot, workspace, &query))
+            .await?;
+        let page = cursor.page(found, |ticket| ticket.row.number.to_string());
+        Ok(Page { items: page.items.into_iter().map(views::ticket).collect(), next: page.next })
+    }
+
+    /// Returns up to `limit` journal entries after `after`, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
+    pub async fn entries(
+        &self,
+        workspace: &WorkspaceId,
+        filter: EntryFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, Error> {
+        let subject = match filter {
+            EntryFilter::Ticket(ticket) => Subject::Ticket(ticket),
+            EntryFilter::Agent(agent) => Subject::Agent(agent),
+        };
+        self.read(workspace, move |snapshot, workspace| {
+            store::entries(snapshot, workspace, &subject, after, limit)
+        })
+        .await
+    }
+
+    /// Returns the entry of a decision, and the plan and model in force then.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::DecisionUnknown`].
+    pub async fn decision(
+        &self,
+        workspace: &WorkspaceId,
+        sequence: u64,
+    ) -> Result<DecisionView, Error> {
+        let decision = self
+            .read(workspace, move |snapshot, workspace| {
+                let entry = store::entry(snapshot, workspace, sequence)?;
+                entry.map(|entry| decision_view(snapshot, workspace, entry)).transpose()
+            })
+            .await?;
+        decision.flatten().ok_or(Error::DecisionUnknown(sequence))
+    }
+
+    /// Returns decisions, newest first.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`].
+    pub async fn decisions(
+        &self,
+        workspace: &WorkspaceId,
+        filter: DecisionFilter,
+        page: PageRequest,
+    ) -> Result<Page<DecisionView>, Error> {
+        let DecisionFilter { ticket, agent } = filter;
+        let ticket_name = ticket.as_ref().map(TicketId::as_str).unwrap_or_default();
+        let agent_name = agent.as_ref().map(AgentId::as_str).unwrap_or_default();
+        let scope = ["decisions", workspace.as_str(), ticket_name, agent_name];
+        let cursor = Cursor::new(&scope, &page)?;
+        let (before, limit) = (cursor.after_number()?, cursor.fetch());
+        let found = self
+            .read(workspace, move |snapshot, workspace| {
+                let (ticket, agent) = (ticket.as_ref(), agent.as_ref());
+                let entries = store::decisions(snapshot, workspace, ticket, agent, before, limit)?;
+                let views = entries
+                    .into_iter()
+                    .map(|entry| decision_view(snapshot, workspace, entry).transpose());
+                views.flatten().collect::<Result<Vec<_>, _>>()
+            })
+            .await?;
+        Ok(cursor.page(found, |view| view.entry.sequence.to_string()))
+    }
+
+    /// Returns the facts of tickets received in `start..end`.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
+    pub async fn facts(
+        &self,
+        workspace: &WorkspaceId,
+        start: Option<UnixMillis>,
+        end: Option<UnixMillis>,
+    ) -> Result<Vec<TicketFacts>, Error> {
+        let now = self.now();
+        self.read(workspace, move |snapshot, workspace| {
+            store::facts(snapshot, workspace, start, end, now)
+        })
+        .await
+    }
+
+    /// Returns what each agent carried.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
+    pub async fn loads(&self, workspace: &WorkspaceId) -> Result<Vec<LoadView>, Error> {
+        let now = self.now();
+        let idle = self
+            .ask(workspace, move |workspace| {
+                let agents = workspace.state.agents().keys();
+                let idle = agents.map(|id| (id.to_string(), workspace.state.idle_ms(id, now)));
+                Ok(idle.collect::<BTreeMap<_, _>>())
+            })
+            .await?;
+        let counts = self.read(workspace, store::agent_counts).await?;
+        let load = |(agent, [offered, accepted, declined, completed]): (String, [u64; 4])| {
+            let idle_ms = idle.get(&agent).copied().unwrap_or(0);
+            LoadView { agent, offered, accepted, declined, completed, idle_ms }
+        };
+        Ok(counts.into_iter().map(load).collect())
+    }
+
+    /// Returns a workspace as the engine has it.
+    #[cfg(test)]
+    pub(super) async fn inspect(&self, id: &WorkspaceId) -> Workspace {
+        self.ask(id, |workspace| Ok(workspace.clone())).await.unwrap()
+    }
+
+    /// Asks about a workspace on the engine's thread.
+    async fn ask<T: Send + 'static>(
+        &self,
+        id: &WorkspaceId,
+        question: impl FnOnce(&Workspace) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let id = id.clone();
+        let ask = move |workspaces: &mut Workspaces| match workspaces.get(&id) {
+            Some(workspace) => question(workspace),
+            None => Err(Error::WorkspaceUnknown(id)),
+        };
+        self.shared.inbox.ask(ask).await?
+    }
+
+    /// Asks the store about a workspace, on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        id: &WorkspaceId,
+        question: impl FnOnce(&Snapshot, &WorkspaceId) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let workspace = id.clone();
+        let read = move |snapshot: &Snapshot| {
+            let exists = store::workspace_exists(snapshot, &workspace)?;
+            exists.then(|| question(snapshot, &workspace)).transpose()
+        };
+        match self.shared.readers.read(read).await {
+            Ok(answer) => answer.ok_or_else(|| Error::WorkspaceUnknown(id.clone())),
+            Err(store::Error::Closed) => Err(Error::Stopping),
+            Err(error) => Err(Error::Store(error)),
+        }
+    }
+}
+
+/// Returns where a range over identifiers starts.
+fn start_after<T, E>(
+    cursor: &Cursor,
+    parse: impl Fn(String) -> Result<T, E>,
+) -> Result<Bound<T>, Error> {
+    let after = cursor.after.clone().map(parse).transpose().map_err(|_| Error::PageTokenInvalid)?;
+    Ok(after.map_or(Bound::Unbounded, Bound::Excluded))
+}
+
+/// Returns an entry with what was in force before it; `None` when it is no decision.
+fn decision_view(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceId,
+    entry: Entry,
+) -> Result<Option<DecisionView>, store::Error> {
+    let ticket = match &entry.event {
+        Event::OfferMade { offer, .. } => &offer.ticket,
+        Event::TicketQueued { ticket, .. } => ticket,
+        _ => return Ok(None),
+    };
+    let (plan, model) = store::plan_before(snapshot, workspace, ticket, entry.sequence)?;
+    Ok(plan.zip(model).map(|(plan, model)| DecisionView { entry, plan, model }))
+}
+
+fn count(size: u32) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}

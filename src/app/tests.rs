@@ -1,0 +1,7 @@
+//! Tests of the engine as callers see it.
+
+mod faults;
+mod properties;
+mod readings;
+mod stories;
+mod world;
