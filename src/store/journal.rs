@@ -47,8 +47,9 @@ pub fn entries(
         Subject::Ticket(ticket) => ("ticket", ticket.as_str()),
         Subject::Agent(agent) => ("agent", agent.as_str()),
     };
+    // Indexes are named where SQLite, without statistics, would rather read the whole journal.
     let query = format!(
-        "SELECT {ENTRY_COLUMNS} FROM journal
+        "SELECT {ENTRY_COLUMNS} FROM journal INDEXED BY journal_{column}
          WHERE workspace = ?1 AND {column} = ?2 AND sequence > ?3 ORDER BY sequence LIMIT ?4"
     );
     let (workspace_text, after) = (workspace.as_str(), integer(after));

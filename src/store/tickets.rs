@@ -57,7 +57,7 @@ pub fn ticket(
 ) -> Result<Option<StoredTicket>, Error> {
     let query = format!(
         "SELECT {COLUMNS}, d.format, d.body, p.subject, p.body, p.customer
-         FROM ticket t CROSS JOIN ticket_detail d USING (workspace, number)
+         FROM ticket t INDEXED BY ticket_id CROSS JOIN ticket_detail d USING (workspace, number)
          CROSS JOIN payload p USING (workspace, number)
          WHERE t.workspace = ?1 AND t.id = ?2"
     );
@@ -78,14 +78,18 @@ pub fn tickets(
     workspace: &WorkspaceId,
     query: &TicketQuery,
 ) -> Result<Vec<StoredTicket>, Error> {
-    // The outer table of the join is the one whose index gives the order.
-    let (from, filter) = match query.customer {
+    // The outer table of the join, with its index, gives the order.
+    let (outer, from, filter) = match (&query.customer, query.status) {
         // Not empty: only such customers are in the index.
-        Some(_) => ("payload p CROSS JOIN ticket t", " AND p.customer = ?3 AND p.customer <> ''"),
-        None => ("ticket t CROSS JOIN payload p", ""),
+        (Some(_), _) => (
+            "p",
+            "payload p INDEXED BY payload_customer CROSS JOIN ticket t",
+            " AND p.customer = ?3 AND p.customer <> ''",
+        ),
+        (None, Some(_)) => ("t", "ticket t INDEXED BY ticket_status CROSS JOIN payload p", ""),
+        (None, None) => ("t", "ticket t CROSS JOIN payload p", ""),
     };
     let status = if query.status.is_some() { " AND t.status = ?4" } else { "" };
-    let outer = if query.customer.is_some() { "p" } else { "t" };
     let sql = format!(
         "SELECT {COLUMNS}, d.format, d.body, p.subject, p.body, p.customer
          FROM {from} ON (p.workspace = t.workspace AND p.number = t.number)
@@ -119,7 +123,7 @@ pub fn payload(
 ) -> Result<Option<Payload>, Error> {
     let mut statement = snapshot.prepare_cached(
         "SELECT t.number, p.subject, p.body, p.customer
-         FROM ticket t CROSS JOIN payload p USING (workspace, number)
+         FROM ticket t INDEXED BY ticket_id CROSS JOIN payload p USING (workspace, number)
          WHERE t.workspace = ?1 AND t.id = ?2",
     )?;
     let mut rows = statement.query(params![workspace.as_str(), ticket.as_str()])?;
@@ -154,7 +158,7 @@ pub fn facts(
 ) -> Result<Vec<TicketFacts>, Error> {
     let query = format!(
         "SELECT {COLUMNS}, s.attribute, s.value
-         FROM ticket t LEFT JOIN segment s USING (workspace, number)
+         FROM ticket t INDEXED BY ticket_received LEFT JOIN segment s USING (workspace, number)
          WHERE t.workspace = ?1 AND t.received_at >= ?2 AND t.received_at < ?3
          ORDER BY t.received_at, t.number"
     );
@@ -184,7 +188,7 @@ pub(super) fn open_rows(
     workspace: &WorkspaceId,
 ) -> Result<Vec<TicketRow>, Error> {
     let query = format!(
-        "SELECT {COLUMNS} FROM ticket t WHERE t.workspace = ?1
+        "SELECT {COLUMNS} FROM ticket t INDEXED BY ticket_status WHERE t.workspace = ?1
          AND t.status IN ('received', 'queued', 'offered', 'assigned')"
     );
     let mut statement = snapshot.prepare_cached(&query)?;

@@ -7,6 +7,7 @@ CREATE TABLE workspace (
 ) STRICT, WITHOUT ROWID;
 
 -- What happened, in order and without gaps. Never updated, never holds text, customer or segments.
+-- Wide tables have row ids: without them SQLite would give a long body a page of its own.
 CREATE TABLE journal (
     workspace TEXT NOT NULL REFERENCES workspace (id),
     sequence INTEGER NOT NULL,
@@ -18,7 +19,7 @@ CREATE TABLE journal (
     format INTEGER NOT NULL, -- how `body` is written; see store/records.rs
     body TEXT NOT NULL,
     PRIMARY KEY (workspace, sequence)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX journal_ticket ON journal (workspace, ticket, sequence) WHERE ticket IS NOT NULL;
 CREATE INDEX journal_agent ON journal (workspace, agent, sequence) WHERE agent IS NOT NULL;
