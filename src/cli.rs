@@ -1,1 +1,66 @@
-//! To be written.
+//! The command line: parses, calls one subcommand, and turns its end into an exit code.
+//!
+//! Data goes to standard output, everything else to standard error.
+
+pub mod exit_code;
+pub mod output;
+pub mod serve;
+
+use std::process;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::exit_code::{ExitCode, Failure};
+
+/// An even-handed ticket router.
+#[derive(Debug, Parser)]
+#[command(name = "evenhand", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How results are written to standard output.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(serve::Args),
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> process::ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a closed pipe is nobody's.
+            let _ = error.print();
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done };
+            return code.into();
+        }
+    };
+    let ended = match cli.command {
+        Command::Serve(args) => serve::run(args, cli.format),
+    };
+    match ended {
+        Ok(()) => ExitCode::Done.into(),
+        Err(Failure { code, error }) => {
+            if let Some(error) = error {
+                output::complain(&format!("error: {error:#}"));
+            }
+            code.into()
+        }
+    }
+}

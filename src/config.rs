@@ -1,1 +1,200 @@
-//! To be written.
+//! The configuration: defaults, then one TOML file, then the environment, then the command line.
+//!
+//! Each part of the program owns its options; this module only fills them. Loading has no side
+//! effects and reports everything that is wrong at once, with key, place, value and what is allowed.
+//! `EVENHAND_SERVER__LISTEN` sets `server.listen`, and so on.
+
+mod reader;
+
+pub use reader::Problem;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use self::reader::Reader;
+use crate::{service, telemetry};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the database lies.
+    pub data_dir: PathBuf,
+    /// Which model reads.
+    pub model: ModelChoice,
+    /// How the server listens.
+    pub server: service::Options,
+    /// How often fairness is measured, and from how many tickets on.
+    pub measures: telemetry::measures::Options,
+    /// How logs are written.
+    pub log: telemetry::logging::Options,
+}
+
+/// Which model reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelChoice {
+    /// The shipped one, if it is found; else keyword rules.
+    Auto,
+    /// None: keyword rules read.
+    None,
+    /// The one in this directory.
+    Directory(PathBuf),
+}
+
+/// What the command line says.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<SocketAddr>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read, or is no TOML.
+    #[error("the configuration cannot be read: {0}")]
+    Read(String),
+    /// Some values are not allowed.
+    #[error("{}", listed(.0))]
+    Problems(Vec<Problem>),
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Loads the configuration.
+///
+/// # Errors
+/// [`Error`] names everything that is wrong.
+pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Error> {
+    let mut reader = Reader::open(file)?;
+    let config = read(&mut reader, overrides);
+    let problems = reader.finish();
+    if problems.is_empty() { Ok(config) } else { Err(Error::Problems(problems)) }
+}
+
+fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
+    let data_dir = reader.text("store.data_dir", "./evenhand-data");
+    Config {
+        data_dir: overrides.data_dir.clone().unwrap_or_else(|| data_dir.into()),
+        model: match reader.text("classifier.model", "auto").as_str() {
+            "auto" => ModelChoice::Auto,
+            "none" => ModelChoice::None,
+            directory => ModelChoice::Directory(directory.into()),
+        },
+        server: server(reader, overrides),
+        measures: measures(reader),
+        log: log(reader),
+    }
+}
+
+fn server(reader: &mut Reader, overrides: &Overrides) -> service::Options {
+    let default = service::Options::default();
+    let listen = reader.loopback("server.listen", default.listen);
+    let listen = match overrides.listen {
+        None => listen,
+        Some(listen) => reader.check_loopback("--listen", listen),
+    };
+    let admin_listen = default.admin_listen.and_then(|admin| {
+        let on = reader.flag("server.admin", true);
+        let admin = reader.loopback("server.admin_listen", admin);
+        on.then_some(admin)
+    });
+    let calls_max = 100_000;
+    let secs_max = 3_600;
+    service::Options {
+        listen,
+        admin_listen,
+        connections_max: reader.count(
+            "server.connections_max",
+            default.connections_max,
+            1,
+            100_000,
+        ),
+        streams_per_connection_max: reader.count(
+            "server.streams_per_connection_max",
+            default.streams_per_connection_max,
+            1,
+            10_000,
+        ),
+        ticket_calls_max: reader.count(
+            "server.ticket_calls_max",
+            default.ticket_calls_max,
+            1,
+            calls_max,
+        ),
+        watch_streams_max: reader.count(
+            "server.watch_streams_max",
+            default.watch_streams_max,
+            1,
+            calls_max,
+        ),
+        classify_calls_max: reader.count(
+            "server.classify_calls_max",
+            default.classify_calls_max,
+            1,
+            calls_max,
+        ),
+        measure_calls_max: reader.count(
+            "server.measure_calls_max",
+            default.measure_calls_max,
+            1,
+            calls_max,
+        ),
+        keepalive_interval_secs: reader.count(
+            "server.keepalive_interval_secs",
+            default.keepalive_interval_secs,
+            1,
+            secs_max,
+        ),
+        keepalive_timeout_secs: reader.count(
+            "server.keepalive_timeout_secs",
+            default.keepalive_timeout_secs,
+            1,
+            secs_max,
+        ),
+        shutdown_grace_secs: reader.count(
+            "server.shutdown_grace_secs",
+            default.shutdown_grace_secs,
+            1,
+            secs_max,
+        ),
+        cors_origins: reader.origins("server.cors_origins"),
+    }
+}
+
+fn measures(reader: &mut Reader) -> telemetry::measures::Options {
+    let default = telemetry::measures::Options::default();
+    telemetry::measures::Options {
+        interval_secs: reader.count("measures.interval_secs", default.interval_secs, 1, 86_400),
+        group_tickets_min: reader.count(
+            "measures.group_tickets_min",
+            default.group_tickets_min,
+            2,
+            100_000,
+        ),
+    }
+}
+
+fn log(reader: &mut Reader) -> telemetry::logging::Options {
+    use telemetry::logging::{Format, Options};
+    let default = Options::default();
+    let format = match reader.choice("log.format", "text", &["text", "json"]) {
+        "json" => Format::Json,
+        _ => Format::Text,
+    };
+    let filter = reader.text("log.filter", &default.filter);
+    if let Err(error) = telemetry::logging::check_filter(&filter) {
+        let allowed = format!("must be a filter such as `info` or `evenhand=debug,warn`: {error}");
+        reader.reject("log.filter", &filter, &allowed);
+    }
+    Options { format, filter }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,7 @@
 //! The `evenhand` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    evenhand::cli::main()
+}

@@ -1,1 +1,49 @@
-//! To be written.
+//! gRPC: validation, conversion, errors, streams and explanations, on top of [`app::Handle`](crate::app).
+//!
+//! A call goes through `connection` → `observe` → `context` → one of the five services; each service
+//! checks the request with `validate`, asks the engine, and answers through `convert`. `error` is the
+//! only place that knows gRPC codes. Nothing here decides where a ticket goes.
+
+mod admin;
+mod admission;
+mod agents;
+mod bulk;
+mod classification;
+mod connection;
+mod context;
+mod convert;
+mod cursor;
+mod error;
+mod explain;
+mod idempotency;
+mod insight;
+mod lookup;
+mod observe;
+mod offers;
+mod operations;
+mod options;
+mod server;
+mod tickets;
+mod validate;
+mod watching;
+
+pub use context::{ACTOR_KEY, WORKSPACE_DEFAULT, WORKSPACE_KEY};
+pub use error::DOMAIN;
+pub use options::{Options, is_loopback};
+pub use server::{BindError, Server};
+
+use std::pin::Pin;
+
+use tokio_stream::Stream;
+use tonic::{Response, Status};
+
+use error::Error;
+
+/// The messages of a server stream.
+type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Turns an answer into what tonic sends.
+#[expect(clippy::result_large_err, reason = "the shape tonic's services have")]
+fn respond<T>(answer: Result<T, Error>) -> Result<Response<T>, Status> {
+    Ok(Response::new(answer?))
+}

@@ -1,0 +1,155 @@
+//! `evenhand serve`: the service.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    Format,
+    exit_code::{ExitCode, Failure},
+    output,
+};
+use crate::{
+    app,
+    classifier::Classify,
+    clock::SystemClock,
+    config::{self, Config, ModelChoice, Overrides},
+    service::Server,
+    telemetry,
+};
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Configuration file (TOML). Environment variables EVENHAND_SECTION__KEY win over it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the database lies; made when missing. Default: ./evenhand-data.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where gRPC listens; loopback only. Default: 127.0.0.1:50051.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Check configuration and model, say so, and exit.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the service until it is asked to stop.
+///
+/// # Errors
+/// [`Failure`] says why it did not start, or how it ended.
+pub fn run(args: Args, format: Format) -> Result<(), Failure> {
+    let overrides = Overrides { data_dir: args.data_dir, listen: args.listen };
+    let config = match config::load(args.config.as_deref(), &overrides) {
+        Ok(config) => config,
+        Err(error) if args.check => return Err(refuse(&error, format)?),
+        Err(error) => return Err(Failure::new(ExitCode::Usage, error)),
+    };
+    let model = load_model(&config.model)?;
+    if args.check {
+        return Ok(approve(&config, model.as_deref(), format)?);
+    }
+    let runtime = tokio::runtime::Runtime::new().context("the threads could not be started")?;
+    runtime.block_on(serve(config, model))
+}
+
+async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), Failure> {
+    telemetry::logging::start(&config.log);
+    let metrics = telemetry::metrics::start();
+    let not_ready = |error| Failure { code: ExitCode::NotReady, error: Some(error) };
+    // The address first: with it taken, nothing else is touched.
+    let server = Server::bind(config.server.clone())
+        .await
+        .map_err(|error| not_ready(error.into()))?
+        .with_metrics(metrics);
+    let name = model.as_ref().map_or_else(|| "keyword rules".to_owned(), |model| model.info().name);
+    let parts = app::Parts {
+        data_dir: config.data_dir.clone(),
+        classifier: model,
+        clock: Arc::new(SystemClock),
+    };
+    let handle = app::start(parts)
+        .await
+        .with_context(|| format!("the store in {} cannot be used", config.data_dir.display()))
+        .map_err(not_ready)?;
+    tokio::spawn(telemetry::measures::run(handle.clone(), config.measures));
+    tracing::info!(
+        listen = %server.address(),
+        metrics = server.admin_address().map(tracing::field::display),
+        data_dir = %config.data_dir.display(),
+        reads = name,
+        "evenhand serves; stop it with Ctrl-C"
+    );
+    let asked_to_stop = stop_signal().context("signals cannot be received")?;
+    server.run(handle, asked_to_stop).await.context("the server failed")?;
+    tracing::info!("evenhand stopped");
+    Ok(())
+}
+
+/// Returns a future that ends with the first SIGINT or SIGTERM.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+fn load_model(choice: &ModelChoice) -> Result<Option<Arc<dyn Classify>>, Failure> {
+    match choice {
+        ModelChoice::Auto | ModelChoice::None => Ok(None),
+        ModelChoice::Directory(directory) => {
+            let error = anyhow::anyhow!("no model can be loaded from {}", directory.display());
+            Err(Failure::new(ExitCode::NotReady, error))
+        }
+    }
+}
+
+/// Says that everything is in order.
+fn approve(
+    config: &Config,
+    model: Option<&dyn Classify>,
+    format: Format,
+) -> Result<(), anyhow::Error> {
+    let model = model.map(|model| model.info().name);
+    let line = match format {
+        Format::Json => json!({
+            "ok": true,
+            "listen": config.server.listen.to_string(),
+            "data_dir": config.data_dir.display().to_string(),
+            "model": model,
+        })
+        .to_string(),
+        Format::Text => match model {
+            Some(model) => format!("ok: {model} reads"),
+            None => "ok: no model is loaded, keyword rules read".to_owned(),
+        },
+    };
+    output::print(&line).context("the result could not be written")
+}
+
+/// Says what is wrong.
+fn refuse(error: &config::Error, format: Format) -> Result<Failure, anyhow::Error> {
+    if format == Format::Json {
+        let problems = match error {
+            config::Error::Problems(problems) => problems.clone(),
+            config::Error::Read(_) => Vec::new(),
+        };
+        let problems: Vec<_> = problems
+            .iter()
+            .map(
+                |p| json!({"key": p.key, "value": p.value, "place": p.place, "allowed": p.allowed}),
+            )
+            .collect();
+        let report = json!({"ok": false, "problems": problems}).to_string();
+        output::print(&report).context("the result could not be written")?;
+    }
+    let error = Some(anyhow::anyhow!(error.to_string()));
+    Ok(Failure { code: ExitCode::CheckFailed, error })
+}

@@ -1,0 +1,102 @@
+//! Tests of the configuration: what is wrong is said at once, with its place.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("evenhand.toml");
+    std::fs::write(&file, text).unwrap();
+    (dir, file)
+}
+
+fn load_text(text: &str) -> Result<Config, Error> {
+    let (_dir, file) = written(text);
+    load(Some(&file), &Overrides::default())
+}
+
+fn problems(text: &str) -> Vec<(String, String)> {
+    match load_text(text) {
+        Err(Error::Problems(problems)) => {
+            problems.into_iter().map(|p| (p.key, p.allowed)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn without_a_file_everything_has_a_default() {
+    let config = load(None, &Overrides::default()).unwrap();
+    assert_eq!(config.server, service::Options::default());
+    assert_eq!(config.data_dir, PathBuf::from("./evenhand-data"));
+    assert_eq!(config.model, ModelChoice::Auto);
+}
+
+#[test]
+fn a_file_is_read_and_the_command_line_wins() {
+    let (_dir, file) = written(
+        "[server]\nlisten = \"127.0.0.1:7000\"\nshutdown_grace_secs = 3\nadmin = false\n\
+         [store]\ndata_dir = \"/var/lib/evenhand\"\n[classifier]\nmodel = \"models/mine\"\n\
+         [log]\nformat = \"json\"\nfilter = \"evenhand=debug,warn\"\n",
+    );
+    let listen: SocketAddr = "127.0.0.1:7001".parse().unwrap();
+    let overrides = Overrides { data_dir: None, listen: Some(listen) };
+    let config = load(Some(&file), &overrides).unwrap();
+    assert_eq!(config.server.listen, listen);
+    assert_eq!(config.server.admin_listen, None);
+    assert_eq!(config.server.shutdown_grace_secs, 3);
+    assert_eq!(config.data_dir, PathBuf::from("/var/lib/evenhand"));
+    assert_eq!(config.model, ModelChoice::Directory("models/mine".into()));
+    assert_eq!(config.log.format, telemetry::logging::Format::Json);
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let found = problems(
+        "[server]\nlisten = \"0.0.0.0:50051\"\nshutdown_grace_secs = 0\nticket_calls_max = \"many\"\n\
+         shutdown_grace = 3\n[log]\nformat = \"xml\"\nfilter = \"a=b=c\"\n[classifer]\nmodel = \"x\"\n",
+    );
+    let keys: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "server.listen",
+            "server.ticket_calls_max",
+            "server.shutdown_grace_secs",
+            "log.format",
+            "log.filter",
+            "classifer.model",
+            "server.shutdown_grace",
+        ]
+    );
+    assert_eq!(found[2].1, "must be a whole number from 1 to 3600");
+    assert_eq!(found[3].1, "must be text or json");
+}
+
+#[test]
+fn a_problem_names_file_value_and_what_is_allowed() {
+    let (_dir, file) = written("[measures]\ninterval_secs = 100000\n");
+    let error = load(Some(&file), &Overrides::default()).unwrap_err().to_string();
+    assert!(error.starts_with("measures.interval_secs = 100000 ("), "{error}");
+    assert!(error.contains("evenhand.toml"), "{error}");
+    assert!(error.ends_with("must be a whole number from 1 to 86400"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_shown_with_its_line() {
+    let error = load_text("[server]\nlisten = 127\n.0.0.1\n").unwrap_err().to_string();
+    assert!(error.contains("line 3"), "{error}");
+    let missing = load(Some(Path::new("/nowhere/at/all.toml")), &Overrides::default());
+    assert!(missing.unwrap_err().to_string().contains("/nowhere/at/all.toml"));
+}
+
+#[test]
+fn the_command_line_may_not_open_the_door_either() {
+    let overrides = Overrides { listen: Some("0.0.0.0:1".parse().unwrap()), data_dir: None };
+    let error = load(None, &overrides).unwrap_err().to_string();
+    assert!(
+        error.starts_with("--listen = 0.0.0.0:1 (command line): must be a loopback"),
+        "{error}"
+    );
+}
