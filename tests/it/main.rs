@@ -5,6 +5,8 @@
 mod architecture;
 mod durability;
 mod fairness_reference;
+mod grpc;
 mod proto;
 mod source;
+mod support;
 mod tidy;

@@ -1,0 +1,7 @@
+//! The API over real connections: stories, errors, retries, streams, and other people's protocols.
+
+mod errors;
+mod protocols;
+mod retries;
+mod story;
+mod streams;
