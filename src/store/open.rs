@@ -139,3 +139,30 @@ fn sync_folder(folder: &Path) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_is_synced_and_every_reference_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = writer(folder.path()).unwrap();
+        // 2 is FULL.
+        assert_eq!(pragma(&connection, "synchronous").unwrap(), 2);
+        assert_eq!(pragma(&connection, "foreign_keys").unwrap(), 1);
+        let reader = reader(&database(folder.path())).unwrap();
+        assert!(reader.execute("DELETE FROM journal", []).is_err(), "readers cannot write");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_folder_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("data");
+        let _lock = lock(&folder).unwrap();
+        let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

@@ -360,3 +360,25 @@ async fn a_decision_is_found_with_the_plan_and_model_in_force_before_it() {
     assert_eq!(plan.unwrap().route, "replanned");
     assert_eq!(model.as_deref(), Some("m 1"));
 }
+
+#[test]
+fn a_failed_sync_ends_the_trust_in_a_file_and_a_full_disk_does_not() {
+    let failure =
+        |code| Error::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+    for fatal in [
+        rusqlite::ffi::SQLITE_IOERR_FSYNC,
+        rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC,
+        rusqlite::ffi::SQLITE_CORRUPT,
+        rusqlite::ffi::SQLITE_NOTADB,
+    ] {
+        assert!(failure(fatal).is_fatal(), "{fatal}");
+    }
+    for passing in [
+        rusqlite::ffi::SQLITE_FULL,
+        rusqlite::ffi::SQLITE_BUSY,
+        rusqlite::ffi::SQLITE_IOERR_WRITE,
+        rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE,
+    ] {
+        assert!(!failure(passing).is_fatal(), "{passing}");
+    }
+}

@@ -102,3 +102,26 @@ async fn a_full_queue_sheds_submissions_but_never_an_agents_action() {
     let facts = world.handle.facts(&default(), None, None).await.unwrap();
     assert_eq!(facts.len(), done, "what was shed left nothing");
 }
+
+#[tokio::test]
+async fn an_engine_that_dies_says_so_and_leaves_its_folder_in_order() {
+    let mut world = World::start().await;
+    let ticket = world.submit("place_order").await;
+    let died = world.handle.shared.inbox.ask(|_| -> () { panic!("a bug") }).await;
+    assert!(matches!(died, Err(Error::Stopping)));
+    assert!(world.handle.stopping().wait_for(|stopping| *stopping).await.is_ok());
+    assert!(matches!(world.handle.command(submission("x")).await, Err(Error::Stopping)));
+    world.restart().await;
+    assert_eq!(world.view(&ticket).await.ticket, ticket);
+}
+
+#[tokio::test]
+async fn the_last_handle_dropped_stops_the_engine() {
+    let world = World::start().await;
+    let mut stopping = world.handle.stopping();
+    let copy = world.handle.clone();
+    drop(world.handle);
+    assert!(!*stopping.borrow());
+    drop(copy);
+    assert!(stopping.wait_for(|stopping| *stopping).await.is_ok());
+}
