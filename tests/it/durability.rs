@@ -10,7 +10,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command as Process, Stdio},
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -43,8 +43,10 @@ async fn a_kill_loses_nothing_acknowledged_and_doubles_nothing() {
     let mut told = Told::default();
     for cycle in 0..CYCLES {
         let (mut child, output) = start_child(folder.path(), cycle);
-        let listener = std::thread::spawn(move || listen(output));
-        std::thread::sleep(Duration::from_millis(120 + 37 * cycle));
+        let (began, begun) = mpsc::channel();
+        let listener = std::thread::spawn(move || listen(output, &began));
+        begun.recv_timeout(Duration::from_secs(60)).unwrap();
+        std::thread::sleep(Duration::from_millis(20 + 37 * cycle));
         child.kill().unwrap();
         child.wait().unwrap();
         told.add(listener.join().unwrap());
@@ -210,13 +212,17 @@ fn start_child(folder: &Path, cycle: u64) -> (Child, ChildStdout) {
     (child, output)
 }
 
-/// Returns the complete lines a child says before it is killed.
-fn listen(output: ChildStdout) -> Vec<String> {
+/// Returns the complete lines a child says before it is killed; says when it has begun to work.
+fn listen(output: ChildStdout, began: &mpsc::Sender<()>) -> Vec<String> {
     let mut output = BufReader::new(output);
     let mut lines = Vec::new();
     let mut line = String::new();
     while output.read_line(&mut line).unwrap() > 0 {
         if let Some(complete) = line.strip_suffix('\n') {
+            if complete.starts_with("submitted") {
+                // Nobody listens after the first time.
+                let _ = began.send(());
+            }
             lines.push(complete.to_owned());
         }
         line.clear();
