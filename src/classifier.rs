@@ -1,6 +1,29 @@
 //! Reading texts: tokenizer, encoder and heads, batched on a thread of its own.
 
+pub mod artifact;
+pub mod batch;
+pub mod encoder;
+pub mod evaluate;
+pub mod features;
+mod gelu;
+pub mod heads;
+pub mod language;
+pub mod metrics;
+pub mod model;
+pub mod quantise;
+pub mod rows;
+pub mod rules;
+pub mod scope;
+pub mod tokenize;
+pub mod train;
+mod worker;
+
 use std::{future::Future, pin::Pin};
+
+pub use artifact::{Manifest, ModelError, find_model};
+pub use batch::Limits;
+pub use model::Model;
+pub use worker::{TextReader, Worker, WorkerOptions};
 
 use crate::domain::reading::Reading;
 

@@ -2,9 +2,13 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+pub mod classify;
+pub mod evaluate;
 pub mod exit_code;
+pub mod labelled;
 pub mod output;
 pub mod serve;
+pub mod train;
 
 use std::process;
 
@@ -27,6 +31,12 @@ struct Cli {
 enum Command {
     /// Run the service.
     Serve(serve::Args),
+    /// Read texts with a model.
+    Classify(classify::Args),
+    /// Fit a model to labelled tickets.
+    Train(train::Args),
+    /// Measure a model on labelled tickets.
+    Evaluate(evaluate::Args),
 }
 
 /// How results are written.
@@ -53,6 +63,9 @@ pub fn main() -> process::ExitCode {
     };
     let ended = match cli.command {
         Command::Serve(args) => serve::run(args, cli.format),
+        Command::Classify(args) => classify::run(&args, cli.format),
+        Command::Train(args) => train::run(&args, cli.format),
+        Command::Evaluate(args) => evaluate::run(&args, cli.format),
     };
     match ended {
         Ok(()) => ExitCode::Done.into(),

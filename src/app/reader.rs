@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{Action, Command, Error, inbox::Inbox, metrics, steady::SteadyClock};
 use crate::{
-    classifier::{Classify, ClassifyError},
+    classifier::{Classify, ClassifyError, rules},
     domain::{id::TicketId, reading::Reading, time::UnixMillis},
     routing::Input,
     store::{self, Key, Readers},
@@ -250,27 +250,5 @@ async fn wake(to_read: &mut watch::Receiver<u64>, patience: Duration) {
             }
         }
         () = tokio::time::sleep(patience) => {}
-    }
-}
-
-mod rules {
-    use crate::domain::reading::*;
-    pub(super) fn read(_text: &str, language: Option<&str>) -> Reading {
-        Reading {
-            source: ReadingSource::Rules,
-            model: "rules".to_owned(),
-            intents: vec![],
-            out_of_scope: false,
-            out_of_scope_score: 0.0,
-            sentiment: Sentiment::Neutral,
-            sentiment_score: 0.0,
-            sentiment_probabilities: [0.25, 0.5, 0.25],
-            urgency: Urgency::Normal,
-            urgency_score: 0.3,
-            urgency_confidence: 0.5,
-            language: language.map(str::to_owned),
-            language_supported: true,
-            truncated: false,
-        }
     }
 }

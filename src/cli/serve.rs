@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app,
-    classifier::Classify,
+    classifier::{self, Classify, Model, Worker, WorkerOptions},
     clock::SystemClock,
     config::{self, Config, ModelChoice, Overrides},
     service::Server,
@@ -101,14 +101,24 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Loads the chosen model. Without a shipped one the service runs all the same, by rules.
 fn load_model(choice: &ModelChoice) -> Result<Option<Arc<dyn Classify>>, Failure> {
-    match choice {
-        ModelChoice::Auto | ModelChoice::None => Ok(None),
-        ModelChoice::Directory(directory) => {
-            let error = anyhow::anyhow!("no model can be loaded from {}", directory.display());
-            Err(Failure::new(ExitCode::NotReady, error))
-        }
-    }
+    let not_ready = |error: anyhow::Error| Failure { code: ExitCode::NotReady, error: Some(error) };
+    let explicit = match choice {
+        ModelChoice::None => return Ok(None),
+        ModelChoice::Auto => None,
+        ModelChoice::Directory(directory) => Some(directory.as_path()),
+    };
+    let directory = match (classifier::find_model(explicit), choice) {
+        (Ok(directory), _) => directory,
+        (Err(_), ModelChoice::Auto) => return Ok(None),
+        (Err(error), _) => return Err(not_ready(error.into())),
+    };
+    let model = Model::load(&directory).map_err(|error| not_ready(error.into()))?;
+    let worker = Worker::start(model, WorkerOptions::default())
+        .context("the classifier's thread could not be started")
+        .map_err(not_ready)?;
+    Ok(Some(Arc::new(worker)))
 }
 
 /// Says that everything is in order.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
 mod architecture;
+mod classifier;
 mod durability;
 mod fairness_reference;
 mod grpc;

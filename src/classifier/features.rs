@@ -1,0 +1,179 @@
+//! What heads see of a text: pooled hidden states of the encoder.
+//!
+//! The last layer is organised by topic, the middle ones know more of mood, so heads choose a
+//! [`View`]. Every view is scaled to length one for each layer.
+
+use candle_core::{Device, Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    encoder::{Encoder, Ops, TokenBatch, normalised},
+    tokenize::Tokens,
+};
+
+/// Most tokens of a batch, padding included. Past about this size, hidden states leave the cache.
+const BATCH_TOKENS_MAX: usize = 2048;
+/// Layers of [`View::Layers`]: these many, evenly spaced up to the last.
+const LAYERS_SEEN: usize = 5;
+
+/// What of the encoder's states a head sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum View {
+    /// The mean over the tokens of the last layer.
+    Last,
+    /// The means of five layers, middle to last, side by side.
+    Layers,
+}
+
+/// Features of some texts, one row each.
+#[derive(Clone, Debug)]
+pub struct Features {
+    /// As [`View::Last`].
+    last: Tensor,
+    /// As [`View::Layers`].
+    layers: Tensor,
+}
+
+impl Features {
+    /// Encodes texts in batches of similar length; rows come in the order of the texts, at least one.
+    /// Calls `done` with the number of texts after each batch.
+    ///
+    /// # Errors
+    /// When a text has more tokens than the encoder has positions.
+    pub fn encode(
+        encoder: &Encoder,
+        texts: &[&Tokens],
+        device: &Device,
+        mut done: impl FnMut(usize),
+    ) -> Result<Self> {
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|index| texts[*index].ids.len());
+        let mut parts: Vec<Self> = Vec::new();
+        for batch in batches(&order, |index| texts[index].ids.len(), BATCH_TOKENS_MAX) {
+            let ids: Vec<&[u32]> = batch.iter().map(|index| texts[*index].ids.as_slice()).collect();
+            let batch_of = TokenBatch::new(&ids, device)?;
+            let states = encoder.forward(&batch_of, Ops::Fused)?;
+            parts.push(Self::pool(&states, &batch_of)?);
+            done(batch.len());
+        }
+        // Row k of the batches in a line is text order[k].
+        let mut rank = vec![0_u32; order.len()];
+        for (position, index) in (0_u32..).zip(&order) {
+            rank[*index] = position;
+        }
+        let count = rank.len();
+        let rank = Tensor::from_vec(rank, count, device)?;
+        let joined = |part: fn(&Self) -> &Tensor| {
+            let parts: Vec<&Tensor> = parts.iter().map(part).collect();
+            Tensor::cat(&parts, 0)?.index_select(&rank, 0)
+        };
+        Ok(Self { last: joined(|part| &part.last)?, layers: joined(|part| &part.layers)? })
+    }
+
+    /// Pools the hidden states of one batch.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn pool(states: &[Tensor], batch: &TokenBatch) -> Result<Self> {
+        let pooled = |index: usize| -> Result<Tensor> { normalised(&batch.mean(&states[index])?) };
+        let seen = (1..=LAYERS_SEEN).map(|k| layer_seen(k, states.len()));
+        let layers = seen.map(pooled).collect::<Result<Vec<_>>>()?;
+        Ok(Self { last: pooled(states.len() - 1)?, layers: Tensor::cat(&layers, 1)? })
+    }
+
+    /// Returns one view, texts by width.
+    #[must_use]
+    pub fn view(&self, view: View) -> &Tensor {
+        match view {
+            View::Last => &self.last,
+            View::Layers => &self.layers,
+        }
+    }
+
+    /// Returns how many texts there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.last.dim(0).unwrap_or(0)
+    }
+
+    /// Returns the features of some of the texts.
+    ///
+    /// # Errors
+    /// When a row does not exist.
+    pub fn select(&self, rows: &[u32]) -> Result<Self> {
+        let rows = Tensor::new(rows, self.last.device())?;
+        Ok(Self {
+            last: self.last.index_select(&rows, 0)?,
+            layers: self.layers.index_select(&rows, 0)?,
+        })
+    }
+
+    /// Returns the features of both, these first.
+    ///
+    /// # Errors
+    /// When the widths differ.
+    pub fn join(&self, other: &Self) -> Result<Self> {
+        Ok(Self {
+            last: Tensor::cat(&[&self.last, &other.last], 0)?,
+            layers: Tensor::cat(&[&self.layers, &other.layers], 0)?,
+        })
+    }
+}
+
+/// Returns the index of the k-th layer seen, k from 1: evenly spaced, the last one last. Of six
+/// layers the second to the sixth.
+fn layer_seen(k: usize, layers: usize) -> usize {
+    let below = (LAYERS_SEEN - k) * layers.div_ceil(LAYERS_SEEN + 1);
+    (layers - 1).saturating_sub(below)
+}
+
+/// Cuts an order by rising length into batches whose padded size stays within a budget.
+pub(crate) fn batches(
+    order: &[usize],
+    length: impl Fn(usize) -> usize,
+    budget: usize,
+) -> Vec<&[usize]> {
+    let mut batches = Vec::new();
+    let mut start = 0;
+    for end in 0..order.len() {
+        // Lengths rise, so the newest is the longest.
+        if end > start && (end + 1 - start) * length(order[end]) > budget {
+            batches.push(&order[start..end]);
+            start = end;
+        }
+    }
+    if start < order.len() {
+        batches.push(&order[start..]);
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn of_six_layers_the_second_to_the_sixth_are_seen() {
+        let seen = |layers| (1..=5).map(|k| layer_seen(k, layers)).collect::<Vec<_>>();
+        assert_eq!(seen(6), [1, 2, 3, 4, 5]);
+        assert_eq!(seen(12), [3, 5, 7, 9, 11]);
+        assert_eq!(seen(2), [0, 0, 0, 0, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn batches_keep_order_and_budget(mut lengths in prop::collection::vec(1_usize..300, 0..200)) {
+            lengths.sort_unstable();
+            let order: Vec<usize> = (0..lengths.len()).collect();
+            let cut = batches(&order, |i| lengths[i], 512);
+            prop_assert_eq!(cut.concat(), order.clone());
+            for batch in cut {
+                let longest = batch.iter().map(|i| lengths[*i]).max().unwrap();
+                prop_assert!(batch.len() == 1 || batch.len() * longest <= 512);
+            }
+        }
+    }
+}

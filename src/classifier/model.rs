@@ -1,0 +1,244 @@
+//! A loaded model: from texts to readings.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+
+use super::{
+    ModelInfo, TextReader,
+    artifact::{Artifact, ENCODER, HEADS, Manifest, ModelError, TOKENIZER, sha256},
+    encoder::Encoder,
+    features::Features,
+    heads::{Heads, INTENT, Predictions, SENTIMENT, URGENCY, argmax},
+    language,
+    quantise::{self, WeightsError},
+    tokenize::{TextTokenizer, Tokens},
+};
+use crate::domain::reading::{IntentProbability, Reading, ReadingSource, Sentiment, Urgency};
+
+/// Intents that a reading lists.
+const INTENTS_LISTED: usize = 5;
+/// A model in memory.
+pub struct Model {
+    /// What it is.
+    pub manifest: Manifest,
+    /// SHA-256 of the encoder's and the heads' files, together, in hexadecimal.
+    pub sha256: String,
+    /// What it says of features.
+    pub heads: Heads,
+    tokenizer: TextTokenizer,
+    encoder: Encoder,
+    device: Device,
+}
+
+impl Model {
+    /// Loads a model's folder and checks every file.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the file, what was expected and what was found.
+    pub fn load(dir: &Path) -> Result<Self, ModelError> {
+        Self::from_artifact(&Artifact::read(dir)?)
+    }
+
+    /// Makes a model of checked files.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the file that does not fit the manifest.
+    pub fn from_artifact(artifact: &Artifact) -> Result<Self, ModelError> {
+        let manifest = artifact.manifest.clone();
+        let device = Device::Cpu;
+        let path = |name: &str| artifact.dir.join(name);
+        let weights = |name: &str, bytes: &[u8]| {
+            quantise::read(bytes, &device).map_err(|source| weights_error(path(name), source))
+        };
+        let encoder = Encoder::new(manifest.encoder.clone(), &weights(ENCODER, &artifact.encoder)?)
+            .map_err(|source| weights_error(path(ENCODER), source.into()))?;
+        let tokenizer = TextTokenizer::new(&artifact.tokenizer, manifest.tokens_max)?;
+        check_sizes(&manifest, &tokenizer, &path(TOKENIZER))?;
+        let tensors = weights(HEADS, &artifact.heads)?;
+        let heads = Heads::read(&manifest, &tensors)
+            .map_err(|source| weights_error(path(HEADS), source.into()))?;
+        let sha256 = sha256(&[artifact.encoder.as_slice(), &artifact.heads].concat());
+        Ok(Self { manifest, sha256, heads, tokenizer, encoder, device })
+    }
+
+    /// Returns what is known of it.
+    #[must_use]
+    pub fn info(&self) -> ModelInfo {
+        ModelInfo {
+            name: self.manifest.id(),
+            sha256: self.sha256.clone(),
+            intents: self.manifest.head(INTENT).map(|h| h.labels.clone()).unwrap_or_default(),
+            languages: self.manifest.languages.clone(),
+            tokens_max: self.manifest.tokens_max,
+        }
+    }
+
+    /// Splits a text into tokens.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot encode it.
+    pub fn tokens(&self, text: &str) -> Result<Tokens, ModelError> {
+        Ok(self.tokenizer.encode(text)?)
+    }
+
+    /// Encodes texts, at least one, in their order. Calls `done` with a count after each batch.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn features(
+        &self,
+        texts: &[&Tokens],
+        done: impl FnMut(usize),
+    ) -> Result<Features, ModelError> {
+        Ok(Features::encode(&self.encoder, texts, &self.device, done)?)
+    }
+
+    /// Reads texts; the readings come in their order.
+    ///
+    /// # Errors
+    /// When the tokenizer or a tensor operation fails.
+    pub fn read_texts(&self, texts: &[&str]) -> Result<Vec<Reading>, ModelError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tokens = texts.iter().map(|text| self.tokens(text)).collect::<Result<Vec<_>, _>>()?;
+        let features = self.features(&tokens.iter().collect::<Vec<_>>(), |_| {})?;
+        let predictions = self.heads.predict(&features)?;
+        let model = self.manifest.id();
+        Ok((0..texts.len())
+            .map(|row| self.reading(&predictions, row, texts[row], tokens[row].truncated, &model))
+            .collect())
+    }
+
+    fn reading(
+        &self,
+        predictions: &Predictions,
+        row: usize,
+        text: &str,
+        truncated: bool,
+        model: &str,
+    ) -> Reading {
+        let detection = language::detect(text);
+        let scope_score = predictions.scope_scores[row];
+        let sentiment = self.sentiment(predictions, row);
+        let urgency = self.urgency(predictions, row);
+        let level = argmax(&urgency);
+        Reading {
+            source: ReadingSource::Model,
+            model: model.to_owned(),
+            intents: self.intents(predictions, row),
+            out_of_scope: self
+                .heads
+                .scope
+                .as_ref()
+                .is_some_and(|s| scope_score > s.entry.threshold),
+            out_of_scope_score: scope_score,
+            sentiment: Sentiment::ALL[argmax(&sentiment)],
+            sentiment_score: predictions
+                .grades
+                .as_ref()
+                .map_or(sentiment[2] - sentiment[0], |grades| grades[row]),
+            sentiment_probabilities: sentiment,
+            urgency: Urgency::ALL[level],
+            urgency_score: (urgency[1] + 2.0 * urgency[2] + 3.0 * urgency[3]) / 3.0,
+            urgency_confidence: urgency[level],
+            language: detection.code.map(str::to_owned),
+            language_supported: detection.supported,
+            truncated,
+        }
+    }
+
+    fn intents(&self, predictions: &Predictions, row: usize) -> Vec<IntentProbability> {
+        let (Some(head), Some(rows)) =
+            (self.heads.by_name.get(INTENT), predictions.probabilities.get(INTENT))
+        else {
+            return Vec::new();
+        };
+        let mut order: Vec<usize> = (0..rows[row].len()).collect();
+        order.sort_by(|a, b| rows[row][*b].total_cmp(&rows[row][*a]));
+        let listed = order.into_iter().take(INTENTS_LISTED).map(|label| IntentProbability {
+            intent: head.entry.labels[label].clone(),
+            probability: rows[row][label],
+        });
+        listed.collect()
+    }
+
+    /// Probabilities in the order of [`Sentiment::ALL`]; neutral without a head for it.
+    fn sentiment(&self, predictions: &Predictions, row: usize) -> [f64; 3] {
+        let place = |label: &str| sentiment_of(label).map(|s| usize::from(s as u8));
+        self.spread(predictions, SENTIMENT, row, place, [0.0, 1.0, 0.0])
+    }
+
+    /// Probabilities in the order of [`Urgency::ALL`]; normal without a head for it.
+    fn urgency(&self, predictions: &Predictions, row: usize) -> [f64; 4] {
+        let place = |label: &str| Urgency::ALL.iter().position(|level| level.label() == label);
+        self.spread(predictions, URGENCY, row, place, [0.0, 1.0, 0.0, 0.0])
+    }
+
+    fn spread<const N: usize>(
+        &self,
+        predictions: &Predictions,
+        name: &str,
+        row: usize,
+        place: impl Fn(&str) -> Option<usize>,
+        absent: [f64; N],
+    ) -> [f64; N] {
+        let (Some(head), Some(rows)) =
+            (self.heads.by_name.get(name), predictions.probabilities.get(name))
+        else {
+            return absent;
+        };
+        let mut sums = [0.0; N];
+        for (label, probability) in head.entry.labels.iter().zip(&rows[row]) {
+            if let Some(place) = place(label) {
+                sums[place] += probability;
+            }
+        }
+        sums
+    }
+}
+
+impl TextReader for Model {
+    fn read(&self, texts: &[&str]) -> Option<Vec<Reading>> {
+        // Reasons hold no text: they come from shapes and files.
+        let failed = |error: ModelError| tracing::error!(%error, "the model failed");
+        self.read_texts(texts).map_err(failed).ok()
+    }
+
+    fn info(&self) -> ModelInfo {
+        Self::info(self)
+    }
+}
+
+/// Returns the sentiment that a label of a sentiment head stands for; graded labels fold onto three.
+#[must_use]
+pub fn sentiment_of(label: &str) -> Option<Sentiment> {
+    match label {
+        "negative" | "very_negative" => Some(Sentiment::Negative),
+        "neutral" => Some(Sentiment::Neutral),
+        "positive" | "very_positive" => Some(Sentiment::Positive),
+        _ => None,
+    }
+}
+
+fn weights_error(path: PathBuf, source: WeightsError) -> ModelError {
+    ModelError::Weights { path, source }
+}
+
+fn check_sizes(
+    manifest: &Manifest,
+    tokenizer: &TextTokenizer,
+    path: &Path,
+) -> Result<(), ModelError> {
+    let invalid = |reason: String| ModelError::Invalid { path: path.to_owned(), reason };
+    let (words, known) = (tokenizer.vocabulary(), manifest.encoder.vocabulary);
+    if words > known {
+        return Err(invalid(format!("has {words} word pieces, the encoder knows {known}")));
+    }
+    let (limit, positions) = (manifest.tokens_max, manifest.encoder.positions);
+    if !(3..=positions).contains(&limit) {
+        return Err(invalid(format!("tokens_max is {limit}; allowed are 3 to {positions}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Weights on disk: whole numbers of eight bits, with one scale for each row of a matrix.
+//!
+//! Symmetric: a row's largest magnitude becomes 127. Vectors (biases, norms) stay f32. The scales of
+//! `NAME` lie in `NAME.scale`.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+/// Suffix of the name under which a matrix' scales are stored.
+const SCALE_SUFFIX: &str = ".scale";
+
+/// Why weights could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The file is not safetensors.
+    #[error("not a safetensors file: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+    /// A tensor has a type that is not read.
+    #[error("weight {name} has type {found:?}; expected F32, F16, BF16, or I8 with scales")]
+    Type {
+        /// Of the tensor.
+        name: String,
+        /// Its type.
+        found: Dtype,
+    },
+    /// A quantised matrix has no scales, or scales of another shape.
+    #[error("weight {name} needs {rows} scales in {name}.scale")]
+    Scales {
+        /// Of the tensor.
+        name: String,
+        /// Its rows.
+        rows: usize,
+    },
+    /// candle refused.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// Returns the tensors of a file, quantised ones widened to f32.
+///
+/// # Errors
+/// [`WeightsError`] names the tensor.
+pub fn read(bytes: &[u8], device: &Device) -> Result<BTreeMap<String, Tensor>, WeightsError> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        if name.ends_with(SCALE_SUFFIX) {
+            continue;
+        }
+        let values = match view.dtype() {
+            Dtype::F32 => floats(view.data()),
+            Dtype::F16 => halves(view.data(), half_to_f32),
+            Dtype::BF16 => halves(view.data(), |bits| f32::from_bits(u32::from(bits) << 16)),
+            Dtype::I8 => widen(&file, &name, &view)?,
+            // Counters such as BERT's position_ids; no weight of ours.
+            Dtype::I64 => continue,
+            found => return Err(WeightsError::Type { name, found }),
+        };
+        tensors.insert(name, Tensor::from_vec(values, view.shape(), device)?);
+    }
+    Ok(tensors)
+}
+
+/// Returns a file of tensors; matrices of the names that `quantised` picks take a byte a weight.
+///
+/// # Errors
+/// When a tensor cannot be read as f32.
+pub fn write(
+    tensors: &BTreeMap<String, Tensor>,
+    quantised: impl Fn(&str) -> bool,
+) -> Result<Vec<u8>, WeightsError> {
+    let mut entries: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, tensor) in tensors {
+        let shape = tensor.dims().to_vec();
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        if shape.len() == 2 && quantised(name) {
+            let (whole, scales) = quantise(&values, shape[1]);
+            let whole = whole.into_iter().flat_map(i8::to_le_bytes).collect();
+            entries.push((
+                format!("{name}{SCALE_SUFFIX}"),
+                Dtype::F32,
+                vec![shape[0]],
+                bytes(&scales),
+            ));
+            entries.push((name.clone(), Dtype::I8, shape, whole));
+        } else {
+            entries.push((name.clone(), Dtype::F32, shape, bytes(&values)));
+        }
+    }
+    let mut views = Vec::with_capacity(entries.len());
+    for (name, dtype, shape, data) in &entries {
+        views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?));
+    }
+    Ok(safetensors::serialize(views, None)?)
+}
+
+/// Returns the tensors as they will be after a round trip through the disk.
+///
+/// # Errors
+/// As [`write`] and [`read`].
+pub fn round_trip(
+    tensors: &BTreeMap<String, Tensor>,
+    device: &Device,
+) -> Result<BTreeMap<String, Tensor>, WeightsError> {
+    read(&write(tensors, |_| true)?, device)
+}
+
+/// Returns whole numbers and, for each row of `width` values, the scale that undoes it.
+fn quantise(values: &[f32], width: usize) -> (Vec<i8>, Vec<f32>) {
+    let mut whole = Vec::with_capacity(values.len());
+    let mut scales = Vec::with_capacity(values.len() / width.max(1));
+    for row in values.chunks(width.max(1)) {
+        let largest = row.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+        let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+        scales.push(scale);
+        #[expect(clippy::cast_possible_truncation, reason = "rounded and within ±127")]
+        whole.extend(row.iter().map(|value| (value / scale).round() as i8));
+    }
+    (whole, scales)
+}
+
+fn widen(
+    file: &SafeTensors<'_>,
+    name: &str,
+    view: &TensorView<'_>,
+) -> Result<Vec<f32>, WeightsError> {
+    let rows = view.shape().first().copied().unwrap_or(0);
+    let missing = || WeightsError::Scales { name: name.to_owned(), rows };
+    let scales = file.tensor(&format!("{name}{SCALE_SUFFIX}")).map_err(|_| missing())?;
+    if scales.dtype() != Dtype::F32 || scales.shape() != [rows] || rows == 0 {
+        return Err(missing());
+    }
+    let width = view.data().len() / rows;
+    let mut values = Vec::with_capacity(view.data().len());
+    for (row, scale) in view.data().chunks(width.max(1)).zip(floats(scales.data())) {
+        values.extend(row.iter().map(|byte| f32::from(i8::from_le_bytes([*byte])) * scale));
+    }
+    Ok(values)
+}
+
+fn floats(data: &[u8]) -> Vec<f32> {
+    data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+fn halves(data: &[u8], widen: impl Fn(u16) -> f32) -> Vec<f32> {
+    data.chunks_exact(2).map(|b| widen(u16::from_le_bytes([b[0], b[1]]))).collect()
+}
+
+fn half_to_f32(bits: u16) -> f32 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from((bits >> 10) & 0x1f), f32::from(bits & 0x3ff));
+    match exponent {
+        0 => sign * fraction * 2_f32.powi(-24),
+        31 if bits & 0x3ff == 0 => sign * f32::INFINITY,
+        31 => f32::NAN,
+        _ => sign * (1.0 + fraction / 1024.0) * 2_f32.powi(exponent - 15),
+    }
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_round_trip_moves_no_weight_by_more_than_half_a_step(
+            rows in prop::collection::vec(prop::collection::vec(-9_f32..9.0, 7), 1..9)
+        ) {
+            let shape = (rows.len(), 7);
+            let matrix = Tensor::from_vec(rows.concat(), shape, &Device::Cpu).unwrap();
+            let tensors = BTreeMap::from([("m".to_owned(), matrix)]);
+            let back = round_trip(&tensors, &Device::Cpu).unwrap();
+            for (row, found) in rows.iter().zip(back["m"].to_vec2::<f32>().unwrap()) {
+                let step = row.iter().fold(0_f32, |a, b| a.max(b.abs())) / 127.0;
+                for (was, is) in row.iter().zip(found) {
+                    prop_assert!((was - is).abs() <= step * 0.5001 + f32::MIN_POSITIVE);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn halves_widen_exactly() {
+        for (bits, value) in
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 5.960_464_5e-8), (0x3555, 0.333_251_95)]
+        {
+            assert!((half_to_f32(bits) - value).abs() < f32::EPSILON * value.abs());
+        }
+    }
+
+    #[test]
+    fn a_matrix_without_scales_is_refused_by_name() {
+        let data = [1_u8, 2, 3, 4];
+        let view = TensorView::new(Dtype::I8, vec![2, 2], &data).unwrap();
+        let file = safetensors::serialize([("m", view)], None).unwrap();
+        let error = read(&file, &Device::Cpu).unwrap_err().to_string();
+        assert_eq!(error, "weight m needs 2 scales in m.scale");
+    }
+}

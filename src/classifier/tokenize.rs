@@ -1,0 +1,53 @@
+//! Text to word pieces.
+
+use tokenizers::Tokenizer;
+
+/// A text as token numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Numbers in the vocabulary, with the special tokens around them.
+    pub ids: Vec<u32>,
+    /// Whether the text was longer and was cut.
+    pub truncated: bool,
+}
+
+/// Splits texts; cuts them at a limit in tokens.
+pub struct TextTokenizer {
+    inner: Tokenizer,
+    tokens_max: usize,
+}
+
+impl TextTokenizer {
+    /// Reads a `tokenizer.json`. Padding and cutting that it asks for are switched off.
+    ///
+    /// # Errors
+    /// Says what is wrong with the file.
+    pub fn new(json: &[u8], tokens_max: usize) -> Result<Self, tokenizers::Error> {
+        let mut inner = Tokenizer::from_bytes(json)?;
+        inner.with_padding(None);
+        inner.with_truncation(None)?;
+        Ok(Self { inner, tokens_max })
+    }
+
+    /// Returns how many word pieces it knows.
+    #[must_use]
+    pub fn vocabulary(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
+    /// Splits a text. A cut text keeps its first tokens and the closing special token.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot encode the text.
+    pub fn encode(&self, text: &str) -> Result<Tokens, tokenizers::Error> {
+        let encoding = self.inner.encode_fast(text, true)?;
+        let mut ids = encoding.get_ids().to_vec();
+        let truncated = ids.len() > self.tokens_max;
+        if truncated {
+            let closing = ids.last().copied();
+            ids.truncate(self.tokens_max - 1);
+            ids.extend(closing);
+        }
+        Ok(Tokens { ids, truncated })
+    }
+}

@@ -1,0 +1,214 @@
+//! `evenhand train`: fits heads to labelled tickets.
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use candle_core::Device;
+use clap::ArgGroup;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{
+    Format,
+    exit_code::{ExitCode, Failure},
+    labelled::{self, HeadColumn},
+    output,
+};
+use crate::classifier::{
+    Manifest,
+    artifact::{Artifact, MANIFEST},
+    find_model,
+    heads::Heads,
+    train::{
+        base::Base,
+        finetune::{self, FinetunePlan},
+        own::{self, Labelled, LabelsError, OwnPlan, Trained},
+        shipped::{self, ShippedPlan},
+    },
+};
+
+/// Seed when none is given.
+const SEED: u64 = 20_261_124;
+
+/// Arguments of `evenhand train`.
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["data", "shipped"]))]
+pub struct Args {
+    /// A CSV file of labelled texts, with a header.
+    #[arg(long, value_name = "FILE", requires = "text_column", requires = "label")]
+    data: Option<PathBuf>,
+    /// Another such file to choose and measure on; without it a part of the first is.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    validation: Option<PathBuf>,
+    /// The column of texts.
+    #[arg(long, value_name = "COLUMN")]
+    text_column: Option<String>,
+    /// A head and its column of labels; `intent`, `sentiment`, `urgency`, or a name of your own.
+    #[arg(long, value_name = "HEAD=COLUMN")]
+    label: Vec<HeadColumn>,
+    /// The intent label of texts that no intent fits.
+    #[arg(long, value_name = "LABEL")]
+    out_of_scope_label: Option<String>,
+    /// Lets the encoder learn too: minutes to hours. Interrupted, the same command goes on after the
+    /// last whole pass over the texts.
+    #[arg(long, requires = "data")]
+    full: bool,
+    /// Folder of the encoder to start from: one of ours, or a BERT-family one in safetensors.
+    #[arg(long, value_name = "DIR")]
+    encoder: Option<PathBuf>,
+    /// Trains the shipped model again, from this folder of public data sets (see models/README.md).
+    #[arg(long, value_name = "DIR", requires = "corpus")]
+    shipped: Option<PathBuf>,
+    /// Folder of the tickets written for the shipped model.
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Name of the model; the last part of --out when absent.
+    #[arg(long)]
+    name: Option<String>,
+    /// Seed of every draw.
+    #[arg(long, default_value_t = SEED)]
+    seed: u64,
+    /// Where the model is written.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`Failure`] says what is wrong with the arguments, the files or the labels.
+pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
+    let started = tokio::time::Instant::now();
+    let usage = |error: anyhow::Error| Failure::new(ExitCode::Usage, error);
+    let (base, inherited) = encoder(args.encoder.as_deref()).map_err(usage)?;
+    if let (Some(data_dir), Some(corpus_dir)) = (&args.shipped, &args.corpus) {
+        let plan = ShippedPlan {
+            data_dir: data_dir.clone(),
+            corpus_dir: corpus_dir.clone(),
+            seed: args.seed,
+        };
+        let bar = bar("reading");
+        let mut artifact =
+            shipped::train(&plan, base, args.out.clone(), |done, all| step(&bar, done, all))?;
+        artifact.write().map_err(anyhow::Error::from)?;
+        return print_manifest(&artifact.manifest, format).map_err(Failure::from);
+    }
+    let trained = own(args, base, inherited).map_err(|error| {
+        let usage = error.is::<LabelsError>() || error.is::<crate::classifier::rows::RowsError>();
+        Failure::new(if usage { ExitCode::Usage } else { ExitCode::Unexpected }, error)
+    })?;
+    let mut artifact = trained.artifact;
+    artifact.write().map_err(anyhow::Error::from)?;
+    labelled::print_reports(
+        &trained.reports,
+        &[("seconds", started.elapsed().as_secs_f64())],
+        format,
+    )
+    .map_err(Failure::from)
+}
+
+/// Returns the encoder to start from, and its heads when it is one of our models.
+fn encoder(dir: Option<&Path>) -> anyhow::Result<(Base, Heads)> {
+    let dir = match dir {
+        Some(dir) => dir.to_owned(),
+        None => find_model(None)?,
+    };
+    if !dir.join(MANIFEST).is_file() {
+        return Ok((Base::read(&dir, &Device::Cpu)?, Heads::default()));
+    }
+    let artifact = Artifact::read(&dir)?;
+    Ok((Base::of_artifact(&artifact, &Device::Cpu)?, own::inherit(&artifact)?))
+}
+
+fn own(args: &Args, base: Base, inherited: Heads) -> anyhow::Result<Trained> {
+    let (Some(data), Some(column)) = (&args.data, &args.text_column) else {
+        anyhow::bail!("--data and --text-column are missing")
+    };
+    let outside = args.out_of_scope_label.as_deref();
+    let mut all = labelled::read(data, column, &args.label, outside, None)?;
+    let (train, held_out) = match &args.validation {
+        Some(file) => {
+            let from = u32::try_from(all.texts.len())?;
+            labelled::append(&mut all, labelled::read(file, column, &args.label, outside, None)?);
+            let to = u32::try_from(all.texts.len())?;
+            ((0..from).collect(), (from..to).collect())
+        }
+        None => own::split(&all, args.seed),
+    };
+    anyhow::ensure!(!all.texts.is_empty(), "{}: no row has a text", data.display());
+    let plan = OwnPlan { name: name(args), dir: args.out.clone(), seed: args.seed };
+    let (base, inherited) = if args.full {
+        (finetuned(args, base, &all, (&train, &held_out))?, Heads::default())
+    } else {
+        (base, inherited)
+    };
+    let refit = args.validation.is_none() && !args.full;
+    let bar = bar("reading");
+    own::train(&plan, base, inherited, &all, (&train, &held_out), refit, |done, total| {
+        step(&bar, done, total);
+    })
+}
+
+/// Lets the encoder learn from all labels at once.
+fn finetuned(
+    args: &Args,
+    base: Base,
+    all: &Labelled,
+    (train, held_out): (&[u32], &[u32]),
+) -> anyhow::Result<Base> {
+    let tasks = own::tasks(all, train)?;
+    let plan = FinetunePlan {
+        passes: finetune::PASSES,
+        rate: finetune::RATE,
+        seed: args.seed,
+        checkpoint: args.out.join("checkpoint"),
+    };
+    let bar = bar("learning");
+    finetune::finetune(&plan, base, &all.texts, &tasks, (train, held_out), |progress| {
+        if let Some(loss) = progress.held_out_loss {
+            bar.set_message(format!("learning, held-out loss {loss:.3}"));
+        }
+        step(&bar, progress.steps.0, progress.steps.1);
+    })
+}
+
+fn name(args: &Args) -> String {
+    let last = || args.out.file_name().map(|name| name.to_string_lossy().into_owned());
+    args.name.clone().or_else(last).unwrap_or_else(|| "own".to_owned())
+}
+
+/// A bar on a terminal; nothing in a pipe.
+fn bar(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(what);
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
+
+fn step(bar: &ProgressBar, done: usize, all: usize) {
+    bar.set_length(u64::try_from(all).unwrap_or(u64::MAX));
+    bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+    if done == all {
+        bar.finish_and_clear();
+    }
+}
+
+fn print_manifest(manifest: &Manifest, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => output::print(&serde_json::to_string(&manifest.scores)?)?,
+        Format::Text => {
+            for score in &manifest.scores {
+                let (data, head, measure) = (&score.data, &score.head, &score.measure);
+                let line = format!("{data:32} {head:10} {measure:18} {:.4}", score.value);
+                output::print(&line).context("standard output")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! The shipped model, training, and the three commands, end to end.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use evenhand::classifier::{
+    Classify, Model, ModelError, Worker, WorkerOptions,
+    artifact::{ENCODER, HEADS, MANIFEST, TOKENIZER},
+    features::View,
+    find_model,
+};
+use serde_json::Value;
+
+fn shipped_dir() -> PathBuf {
+    find_model(None).unwrap()
+}
+
+fn shipped() -> Model {
+    Model::load(&shipped_dir()).unwrap()
+}
+
+const TEXTS: [&str; 5] = [
+    "Where is my parcel?",
+    "thanks, you were lovely",
+    "I was charged twice for the same order last week and nobody answers my messages. Please look \
+     into it and tell me when the money will be back on my card.",
+    "cancel",
+    "someone is buying shoes with my account as I write",
+];
+
+#[test]
+fn the_encoder_agrees_with_an_independent_implementation() {
+    let reference =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/minilm_reference.json");
+    let reference: Value = serde_json::from_slice(&fs::read(reference).unwrap()).unwrap();
+    let model = shipped();
+    for case in reference.as_array().unwrap() {
+        let tokens = model.tokens(case["text"].as_str().unwrap()).unwrap();
+        let ids: Vec<u64> = tokens.ids.iter().copied().map(u64::from).collect();
+        assert_eq!(Value::from(ids), case["tokens"]);
+        let features = model.features(&[&tokens], |_| {}).unwrap();
+        let ours = features.view(View::Last).to_vec2::<f32>().unwrap().remove(0);
+        let theirs = case["embedding"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap());
+        let cosine: f64 = ours.iter().zip(theirs).map(|(a, b)| f64::from(*a) * b).sum();
+        // Both have length one; the weights on disk have eight bits.
+        assert!(cosine > 0.999, "{cosine}");
+    }
+}
+
+#[test]
+fn a_text_reads_the_same_alone_and_among_others() {
+    let model = shipped();
+    let together = model.read_texts(&TEXTS).unwrap();
+    for (text, among) in TEXTS.iter().zip(together) {
+        let alone = model.read_texts(&[text]).unwrap().remove(0);
+        assert_eq!(alone.top_intent().unwrap().intent, among.top_intent().unwrap().intent);
+        for (a, b) in [
+            (alone.out_of_scope_score, among.out_of_scope_score),
+            (alone.sentiment_score, among.sentiment_score),
+            (alone.urgency_score, among.urgency_score),
+            (alone.intents[0].probability, among.intents[0].probability),
+        ] {
+            assert!((a - b).abs() < 1e-3, "{text}: {a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn the_clearest_tickets_are_read_right() {
+    let readings = shipped().read_texts(&TEXTS).unwrap();
+    assert_eq!(readings[0].top_intent().unwrap().intent, "track_order");
+    assert_eq!(readings[1].sentiment.label(), "positive");
+    assert_eq!(readings[2].top_intent().unwrap().intent, "payment_issue");
+    assert_eq!(readings[4].urgency.label(), "critical");
+    assert!(readings.iter().all(|r| r.language_supported && r.model == "support-1.0.0"));
+}
+
+#[test]
+fn a_long_text_is_cut_and_says_so() {
+    let long = "my parcel is late and I am waiting ".repeat(500);
+    let reading = shipped().read_texts(&[&long]).unwrap().remove(0);
+    assert!(reading.truncated && reading.out_of_scope_score.is_finite());
+}
+
+#[test]
+fn a_changed_file_is_refused_with_both_checksums() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [MANIFEST, ENCODER, HEADS, TOKENIZER] {
+        fs::copy(shipped_dir().join(name), dir.path().join(name)).unwrap();
+    }
+    let path = dir.path().join(HEADS);
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = Model::load(dir.path()).map(|_| ()).unwrap_err();
+    let ModelError::Checksum { path: named, expected, found } = error else { panic!("{error}") };
+    assert!(named == path && expected.len() == 64 && found.len() == 64 && expected != found);
+}
+
+#[test]
+fn a_missing_model_names_the_places_tried() {
+    let error = find_model(Some(Path::new("/no/such/model"))).unwrap_err().to_string();
+    assert!(error.contains("/no/such/model") && error.contains("--model"), "{error}");
+}
+
+#[tokio::test]
+async fn the_worker_reads_with_the_shipped_model() {
+    let worker = Worker::start(shipped(), WorkerOptions::default()).unwrap();
+    let asked: Vec<String> = TEXTS.iter().map(|text| (*text).to_owned()).collect();
+    let (one, other) = tokio::join!(worker.classify(asked.clone()), worker.classify(asked));
+    assert_eq!(one.unwrap().len(), TEXTS.len());
+    assert_eq!(other.unwrap().len(), TEXTS.len());
+    assert_eq!(worker.info().intents.len(), 27);
+}
+
+fn evenhand(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_evenhand")).args(args).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(text.lines().next().unwrap()).unwrap()
+}
+
+#[test]
+fn classify_prints_one_line_for_each_row_whatever_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("texts.csv");
+    fs::write(&file, b"id,body\n1,where is my order\n2,\n3,\"\xff\xfe \xf0\x9f\x98\xa1\"\n4\n")
+        .unwrap();
+    let file = file.to_str().unwrap();
+    let output =
+        evenhand(&["classify", "--format", "json", "--data", file, "--text-column", "body"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0]["intent"], "track_order");
+    for key in [
+        "intent",
+        "intent_confidence",
+        "out_of_scope",
+        "out_of_scope_score",
+        "sentiment",
+        "sentiment_score",
+        "sentiment_probabilities",
+        "urgency",
+        "urgency_score",
+        "language",
+        "language_supported",
+        "intents",
+        "model",
+    ] {
+        assert!(lines[0].get(key).is_some(), "no {key}");
+    }
+    assert_eq!(lines[0]["intents"].as_array().unwrap().len(), 5);
+    assert!(lines[1]["error"].is_string() && lines[3]["error"].is_string());
+    assert!(lines[2]["urgency_score"].is_number(), "{}", lines[2]);
+}
+
+/// Tickets of a small shop: two teams, a mood of the day, and chatter that is nobody's.
+fn shop(rows: usize) -> String {
+    let kinds = [
+        (
+            "the {} on my bicycle is broken",
+            "workshop",
+            ["chain", "brake", "wheel", "pedal", "bell"],
+        ),
+        (
+            "how much does a {} cost in your shop",
+            "sales",
+            ["helmet", "lock", "pump", "light", "bag"],
+        ),
+        ("tell me a story about a {}", "other", ["dragon", "whale", "queen", "robot", "ghost"]),
+    ];
+    let mut csv = "ticket,team,mood\n".to_owned();
+    for row in 0..rows {
+        let (pattern, team, words) = &kinds[row % kinds.len()];
+        let word = words[(row / kinds.len()) % words.len()];
+        let text = pattern.replace("{}", word);
+        let mood = if row % 2 == 0 { "bad" } else { "good" };
+        let feeling = if row % 2 == 0 { "this is awful" } else { "this is wonderful" };
+        csv.push_str(&format!("\"{text}, {feeling}, number {row}\",{team},{mood}\n"));
+    }
+    csv
+}
+
+#[test]
+fn train_evaluate_and_classify_go_round() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("shop.csv"), dir.path().join("bikes"));
+    fs::write(&data, shop(150)).unwrap();
+    let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
+    let labels =
+        ["--label", "intent=team", "--label", "mood=mood", "--out-of-scope-label", "other"];
+    let common = ["--format", "json", "--data", data, "--text-column", "ticket"];
+    let trained = json(&evenhand(&[&["train", "--out", out], &common[..], &labels[..]].concat()));
+    assert!(trained["seconds"].is_number());
+    assert!(trained["mood"]["accuracy"].as_f64().unwrap() > 0.9, "{trained}");
+
+    let segment = ["--segment", "mood"];
+    let measured = json(&evenhand(
+        &[&["evaluate", "--model", out], &common[..], &labels[..], &segment[..]].concat(),
+    ));
+    let intent = &measured["intent"];
+    assert_eq!(intent["rows"], 100);
+    for key in ["accuracy", "macro_f1", "oos_auroc", "oos_recall", "in_scope_accuracy"] {
+        assert!(intent[key].as_f64().unwrap() > 0.9, "{key} in {intent}");
+    }
+    assert!(intent["ece_15"].is_number() && intent["nll"].is_number());
+    assert!(intent["per_class"]["sales"]["f1"].is_number());
+    assert!(measured["tickets_per_second"].as_f64().unwrap() > 0.0);
+    assert_eq!(measured["segments"]["good"]["intent"]["rows"], 50);
+
+    let read = json(&evenhand(&[
+        "classify",
+        "--format",
+        "json",
+        "--model",
+        out,
+        "--text",
+        "the saddle on my bicycle is broken",
+    ]));
+    assert_eq!((&read["intent"], &read["model"]), (&"workshop".into(), &"bikes-1".into()));
+    // Heads that were not trained are those of the shipped model.
+    assert_eq!(read["urgency"], "normal");
+}
+
+#[test]
+fn wrong_labels_and_columns_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("shop.csv");
+    fs::write(&data, shop(30)).unwrap();
+    let data = data.to_str().unwrap();
+    for (label, said) in [
+        ("intent=group", "no column group; there are ticket, team, mood"),
+        ("sentiment=mood", "allowed are very_negative, negative, neutral, positive, very_positive"),
+        ("intent", "expected HEAD=COLUMN"),
+    ] {
+        let output = evenhand(&[
+            "train",
+            "--data",
+            data,
+            "--text-column",
+            "ticket",
+            "--label",
+            label,
+            "--out",
+            "/nowhere",
+        ]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
