@@ -1,23 +1,253 @@
 //! Which language a text is in, and whether the model reads it.
 //!
-//! Detection of short texts is unsure. A text counts as foreign only when the evidence says so: its
-//! script, or a detection that is confident and long enough. Everything else in Latin letters is
+//! Tickets are short, and letter statistics need long texts. So the small words that every sentence
+//! is made of speak first, for the languages support desks meet most; letter statistics (whatlang)
+//! speak for the rest. A text counts as foreign only on evidence; everything else in Latin letters is
 //! taken for readable, with the language left open.
 
 use whatlang::{Lang, Script};
 
-/// Fewest letters of a text in Latin script whose detected language is believed.
+/// Fewest letters of a text in Latin script whose letter statistics are believed.
 const LETTERS_MIN: usize = 12;
-/// Least confidence of a detection that is believed, 0 to 1.
+/// Least confidence of letter statistics that is believed, 0 to 1.
 const CONFIDENCE_MIN: f64 = 0.5;
-/// Least confidence below `LONG_LETTERS` letters.
+/// Least confidence below [`LONG_LETTERS`] letters.
 const CONFIDENCE_MIN_SHORT: f64 = 0.8;
 /// From here on a text is long enough for the lower confidence.
 const LONG_LETTERS: usize = 40;
-/// English words that are short, frequent and rare elsewhere: two of them settle it.
-const ENGLISH: &[&str] = &[
-    "the", "and", "my", "is", "you", "your", "to", "of", "it", "not", "have", "was", "for", "this",
-    "with", "what", "how", "where", "when", "please", "order", "i", "can", "want", "need", "are",
+/// Fewest letters of a text whose small words are believed.
+const LETTERS_MIN_SMALL_WORDS: usize = 6;
+/// Of so many words, one must be a small word of the language.
+const WORDS_PER_SMALL_WORD: usize = 6;
+
+/// Small and frequent words by language, and those of support. Words shared by several languages
+/// count for each of them.
+const SMALL_WORDS: &[(&str, &[&str])] = &[
+    (
+        "en",
+        &[
+            "the", "and", "my", "is", "you", "your", "to", "of", "it", "not", "have", "was", "for",
+            "this", "with", "what", "how", "where", "when", "please", "order", "i", "can", "want",
+            "need", "are", "do", "help", "refund", "account", "am", "on", "in", "that", "but",
+            "from", "why", "cancel", "thanks", "it's", "i'm", "don't",
+        ],
+    ),
+    (
+        "es",
+        &[
+            "el", "la", "los", "las", "un", "una", "mi", "mis", "que", "qué", "de", "del", "en",
+            "por", "para", "con", "no", "y", "es", "está", "pedido", "favor", "quiero", "cómo",
+            "como", "dónde", "gracias", "hola", "necesito", "ha", "he", "muy", "cuenta", "puedo",
+            "lo", "pero", "desde", "ustedes", "mañana", "llegado",
+        ],
+    ),
+    (
+        "pt",
+        &[
+            "o",
+            "os",
+            "as",
+            "um",
+            "uma",
+            "meu",
+            "minha",
+            "que",
+            "de",
+            "do",
+            "da",
+            "em",
+            "na",
+            "por",
+            "para",
+            "com",
+            "não",
+            "e",
+            "é",
+            "está",
+            "pedido",
+            "quero",
+            "como",
+            "onde",
+            "obrigado",
+            "obrigada",
+            "olá",
+            "preciso",
+            "muito",
+            "conta",
+            "posso",
+            "mas",
+            "desde",
+            "vocês",
+            "foi",
+            "ainda",
+            "encomenda",
+            "bom",
+            "dia",
+        ],
+    ),
+    (
+        "fr",
+        &[
+            "le", "la", "les", "un", "une", "mon", "ma", "mes", "que", "de", "du", "des", "en",
+            "pour", "avec", "ne", "pas", "et", "est", "commande", "bonjour", "je", "j'ai", "vous",
+            "votre", "comment", "où", "merci", "suis", "ai", "c'est", "sur", "dans", "au", "mais",
+            "depuis", "voudrais", "il", "ce", "qui", "colis", "mot", "passe",
+        ],
+    ),
+    (
+        "de",
+        &[
+            "der",
+            "die",
+            "das",
+            "ein",
+            "eine",
+            "einen",
+            "mein",
+            "meine",
+            "meiner",
+            "ich",
+            "ist",
+            "nicht",
+            "und",
+            "für",
+            "mit",
+            "bitte",
+            "bestellung",
+            "wie",
+            "wo",
+            "danke",
+            "hallo",
+            "sie",
+            "ihr",
+            "ihre",
+            "zu",
+            "auf",
+            "von",
+            "im",
+            "den",
+            "dem",
+            "habe",
+            "möchte",
+            "kann",
+            "aber",
+            "seit",
+            "noch",
+            "wann",
+            "rechnung",
+            "guten",
+            "tag",
+            "es",
+            "mir",
+            "konto",
+        ],
+    ),
+    (
+        "it",
+        &[
+            "il",
+            "lo",
+            "la",
+            "gli",
+            "un",
+            "una",
+            "mio",
+            "mia",
+            "che",
+            "di",
+            "del",
+            "della",
+            "in",
+            "per",
+            "con",
+            "non",
+            "e",
+            "è",
+            "ordine",
+            "vorrei",
+            "come",
+            "dove",
+            "grazie",
+            "ciao",
+            "buongiorno",
+            "ho",
+            "sono",
+            "molto",
+            "posso",
+            "ma",
+            "ancora",
+            "conto",
+            "pacco",
+        ],
+    ),
+    (
+        "nl",
+        &[
+            "de",
+            "het",
+            "een",
+            "mijn",
+            "ik",
+            "is",
+            "niet",
+            "en",
+            "voor",
+            "met",
+            "bestelling",
+            "hoe",
+            "waar",
+            "bedankt",
+            "hallo",
+            "u",
+            "uw",
+            "van",
+            "op",
+            "heb",
+            "wil",
+            "kan",
+            "maar",
+            "nog",
+            "naar",
+            "dat",
+            "zijn",
+            "alstublieft",
+        ],
+    ),
+    (
+        "pl",
+        &[
+            "i",
+            "w",
+            "z",
+            "na",
+            "do",
+            "nie",
+            "jest",
+            "się",
+            "moje",
+            "mój",
+            "moja",
+            "że",
+            "jak",
+            "gdzie",
+            "dziękuję",
+            "dzień",
+            "dobry",
+            "proszę",
+            "zamówienie",
+            "zamówienia",
+            "mam",
+            "czy",
+            "od",
+            "za",
+            "po",
+            "to",
+            "paczka",
+            "chcę",
+            "ale",
+            "konto",
+        ],
+    ),
 ];
 
 /// What was found of a text's language.
@@ -30,41 +260,44 @@ pub struct Detected {
 }
 
 const UNDETERMINED: Detected = Detected { code: None, supported: true };
-const ENGLISH_FOUND: Detected = Detected { code: Some("en"), supported: true };
 
 /// Returns the language of a text.
 #[must_use]
 pub fn detect(text: &str) -> Detected {
     let Some(info) = whatlang::detect(text) else { return UNDETERMINED };
+    let found = |code| Detected { code, supported: code == Some("en") };
     let code = iso_639_1(info.lang());
     if info.script() != Script::Latin {
         return Detected { code, supported: false };
     }
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    let english = english_words(text);
-    if info.lang() == Lang::Eng && letters >= LETTERS_MIN || english >= 2 && english_share(text) {
-        return ENGLISH_FOUND;
+    if let Some(code) = by_small_words(text).filter(|_| letters >= LETTERS_MIN_SMALL_WORDS) {
+        return found(Some(code));
     }
-    let confidence_min =
-        if letters >= LONG_LETTERS { CONFIDENCE_MIN } else { CONFIDENCE_MIN_SHORT };
-    if letters >= LETTERS_MIN && info.confidence() >= confidence_min {
-        Detected { code, supported: false }
-    } else {
-        UNDETERMINED
-    }
+    let short = letters < LONG_LETTERS;
+    let confidence_min = if short { CONFIDENCE_MIN_SHORT } else { CONFIDENCE_MIN };
+    let sure = info.lang() == Lang::Eng || info.confidence() >= confidence_min;
+    if letters >= LETTERS_MIN && sure { found(code) } else { UNDETERMINED }
 }
 
-fn english_words(text: &str) -> usize {
-    words(text).filter(|word| ENGLISH.contains(&word.as_str())).count()
-}
-
-/// Returns whether at least a quarter of the words are frequent English ones.
-fn english_share(text: &str) -> bool {
-    english_words(text) * 4 >= words(text).count()
-}
-
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+/// Returns the one language that most of a text's small words belong to: at least two different ones.
+fn by_small_words(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase().replace('\u{2019}', "'");
+    let mut words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphabetic() && c != '\'')
+        .filter(|word| !word.is_empty())
+        .collect();
+    let word_count = words.len();
+    words.sort_unstable();
+    words.dedup();
+    let mut counts: Vec<(usize, &str)> = SMALL_WORDS
+        .iter()
+        .map(|(code, small)| (words.iter().filter(|word| small.contains(word)).count(), *code))
+        .collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let [(best, code), (second, _), ..] = counts.as_slice() else { return None };
+    let enough = *best >= 2 && best * WORDS_PER_SMALL_WORD >= word_count.min(60);
+    (enough && best > second).then_some(*code)
 }
 
 /// Returns the two-letter code; `None` for a language that has none.
@@ -157,6 +390,11 @@ mod tests {
             ("Dzień dobry, chciałbym zmienić adres dostawy mojego zamówienia.", "pl"),
             ("أين طلبي؟ لم يصل بعد.", "ar"),
             ("我的包裹在哪里？", "zh"),
+            ("Quiero cancelar mi pedido por favor, no lo necesito", "es"),
+            ("où est mon colis ??", "fr"),
+            ("wo ist meine bestellung", "de"),
+            ("buongiorno, dove è il mio pacco?", "it"),
+            ("waar is mijn bestelling", "nl"),
         ] {
             let found = detect(text);
             assert_eq!((found.code, found.supported), (Some(code), false), "{text}");
