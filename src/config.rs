@@ -14,7 +14,10 @@ use std::{
 };
 
 use self::reader::Reader;
-use crate::{service, telemetry};
+use crate::{
+    service::Options as ServerOptions,
+    telemetry::{logging::Options as LogOptions, measures::Options as MeasureOptions},
+};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +27,11 @@ pub struct Config {
     /// Which model reads.
     pub model: ModelChoice,
     /// How the server listens.
-    pub server: service::Options,
+    pub server: ServerOptions,
     /// How often fairness is measured, and from how many tickets on.
-    pub measures: telemetry::measures::Options,
+    pub measures: MeasureOptions,
     /// How logs are written.
-    pub log: telemetry::logging::Options,
+    pub log: LogOptions,
 }
 
 /// Which model reads.
@@ -93,8 +96,8 @@ fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
     }
 }
 
-fn server(reader: &mut Reader, overrides: &Overrides) -> service::Options {
-    let default = service::Options::default();
+fn server(reader: &mut Reader, overrides: &Overrides) -> ServerOptions {
+    let default = ServerOptions::default();
     let listen = reader.loopback("server.listen", default.listen);
     let listen = match overrides.listen {
         None => listen,
@@ -107,7 +110,7 @@ fn server(reader: &mut Reader, overrides: &Overrides) -> service::Options {
     });
     let calls_max = 100_000;
     let secs_max = 3_600;
-    service::Options {
+    ServerOptions {
         listen,
         admin_listen,
         connections_max: reader.count(
@@ -168,9 +171,9 @@ fn server(reader: &mut Reader, overrides: &Overrides) -> service::Options {
     }
 }
 
-fn measures(reader: &mut Reader) -> telemetry::measures::Options {
-    let default = telemetry::measures::Options::default();
-    telemetry::measures::Options {
+fn measures(reader: &mut Reader) -> MeasureOptions {
+    let default = MeasureOptions::default();
+    MeasureOptions {
         interval_secs: reader.count("measures.interval_secs", default.interval_secs, 1, 86_400),
         group_tickets_min: reader.count(
             "measures.group_tickets_min",
@@ -181,19 +184,15 @@ fn measures(reader: &mut Reader) -> telemetry::measures::Options {
     }
 }
 
-fn log(reader: &mut Reader) -> telemetry::logging::Options {
-    use telemetry::logging::{Format, Options};
-    let default = Options::default();
-    let format = match reader.choice("log.format", "text", &["text", "json"]) {
-        "json" => Format::Json,
-        _ => Format::Text,
-    };
+fn log(reader: &mut Reader) -> LogOptions {
+    let default = LogOptions::default();
+    let json = reader.choice("log.format", "text", &["text", "json"]) == "json";
     let filter = reader.text("log.filter", &default.filter);
-    if let Err(error) = telemetry::logging::check_filter(&filter) {
+    if let Err(error) = LogOptions::check_filter(&filter) {
         let allowed = format!("must be a filter such as `info` or `evenhand=debug,warn`: {error}");
         reader.reject("log.filter", &filter, &allowed);
     }
-    Options { format, filter }
+    LogOptions { json, filter }
 }
 
 #[cfg(test)]

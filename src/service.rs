@@ -1,6 +1,6 @@
 //! gRPC: validation, conversion, errors, streams and explanations, on top of [`app::Handle`](crate::app).
 //!
-//! A call goes through `connection` → `observe` → `context` → one of the five services; each service
+//! A call goes through `connection` → `origin` → `observe` → `context` → one of the five services; each service
 //! checks the request with `validate`, asks the engine, and answers through `convert`. `error` is the
 //! only place that knows gRPC codes. Nothing here decides where a ticket goes.
 
@@ -22,6 +22,7 @@ mod observe;
 mod offers;
 mod operations;
 mod options;
+mod origin;
 mod server;
 mod tickets;
 mod validate;
@@ -29,7 +30,7 @@ mod watching;
 
 pub use context::{ACTOR_KEY, WORKSPACE_DEFAULT, WORKSPACE_KEY};
 pub use error::DOMAIN;
-pub use options::{Options, is_loopback};
+pub use options::Options;
 pub use server::{BindError, Server};
 
 use std::pin::Pin;

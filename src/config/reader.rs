@@ -9,7 +9,7 @@ use figment::{
 };
 
 use super::Error;
-use crate::service::is_loopback;
+use crate::service::Options as ServerOptions;
 
 /// Prefix of environment variables; `__` stands between section and key.
 const ENV_PREFIX: &str = "EVENHAND_";
@@ -178,7 +178,7 @@ impl Reader {
 
     /// Rejects an address that others can reach.
     pub(super) fn check_loopback(&mut self, key: &str, address: SocketAddr) -> SocketAddr {
-        if !is_loopback(&address) {
+        if !ServerOptions::may_listen_on(&address) {
             let allowed =
                 "must be a loopback address such as 127.0.0.1: callers have no identity yet";
             self.reject(key, &address.to_string(), allowed);

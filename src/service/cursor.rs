@@ -119,3 +119,51 @@ enum Wake {
     Quiet,
     Gone,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        app::{self, Action, Command, Parts},
+        clock::SystemClock,
+        domain::{event::Event, id::AgentId},
+        routing::Input,
+        service::WORKSPACE_DEFAULT,
+    };
+
+    #[tokio::test]
+    async fn a_cursor_tells_quiet_from_news_and_ends_after_the_last_news() {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = folder.path().to_owned();
+        let parts = Parts { data_dir, classifier: None, clock: Arc::new(SystemClock) };
+        let handle = app::start(parts).await.unwrap();
+        let workspace = WorkspaceId::new(WORKSPACE_DEFAULT).unwrap();
+        let agent = AgentId::new("ana").unwrap();
+        let (drain, draining) = watch::channel(false);
+        let filter = EntryFilter::Agent(agent.clone());
+        let mut cursor = Cursor::new(&handle, &workspace, filter, 0, &draining);
+        let soon = || Some(Instant::now() + Duration::from_millis(30));
+        assert!(matches!(cursor.next(soon()).await, Ok(Next::Quiet)));
+
+        let set = crate::domain::agent::AgentProfile {
+            agent,
+            display_name: String::new(),
+            skills: [].into(),
+            capacity_units: 1,
+            channel_units: [].into(),
+        };
+        let input = Input::SetAgent { profile: set, write: crate::routing::AgentWrite::Create };
+        let action = Action::Route(input);
+        let (actor, idempotency) = (None, None);
+        let command = Command { workspace, actor, idempotency, action };
+        let receipt = handle.command(command).await.unwrap();
+        drain.send_replace(true);
+        let Ok(Next::Entry(entry)) = cursor.next(None).await else { panic!("no news") };
+        assert!(matches!(entry.event, Event::AgentSet { .. }));
+        assert_eq!((entry.sequence, cursor.after()), (receipt.sequence, receipt.sequence));
+        assert!(matches!(cursor.next(None).await, Ok(Next::Stopping)));
+        handle.stop().await;
+    }
+}

@@ -50,8 +50,10 @@ impl Default for Options {
     }
 }
 
-/// Returns whether only this machine can reach the address.
-#[must_use]
-pub fn is_loopback(address: &SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
+impl Options {
+    /// Returns whether the server may listen there: only where nobody but this machine can reach it.
+    #[must_use]
+    pub fn may_listen_on(address: &SocketAddr) -> bool {
+        address.ip().to_canonical().is_loopback()
+    }
 }

@@ -13,21 +13,13 @@ use tonic_health::{
     ServingStatus,
     server::{HealthReporter, HealthService},
 };
+use tower::layer::util::{Identity, Stack};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::{
-    admin::Admin,
-    admission::Admission,
-    agents::Agents,
-    classification::Classification,
-    connection,
-    context::intercept,
-    insight::Insight,
-    observe::ObserveLayer,
-    offers::Seats,
-    operations,
-    options::{Options, is_loopback},
-    tickets::Tickets,
+    admin::Admin, admission::Admission, agents::Agents, classification::Classification, connection,
+    context::intercept, insight::Insight, observe::ObserveLayer, offers::Seats, operations,
+    options::Options, origin::OriginLayer, tickets::Tickets,
 };
 use crate::{
     api::{
@@ -184,7 +176,7 @@ impl Server {
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
-    if !is_loopback(&address) {
+    if !Options::may_listen_on(&address) {
         return Err(BindError::NotLoopback(address));
     }
     let failed = |source| BindError::Listen { address, source };
@@ -207,12 +199,9 @@ async fn close_watches(health: &HealthReporter) {
     }
 }
 
-type Layers = tower::layer::util::Stack<
+type Layers = Stack<
     ObserveLayer,
-    tower::layer::util::Stack<
-        tonic_web::GrpcWebLayer,
-        tower::layer::util::Stack<CorsLayer, tower::layer::util::Identity>,
-    >,
+    Stack<tonic_web::GrpcWebLayer, Stack<CorsLayer, Stack<OriginLayer, Identity>>>,
 >;
 
 fn builder(options: &Options) -> tonic::transport::Server<Layers> {
@@ -224,12 +213,13 @@ fn builder(options: &Options) -> tonic::transport::Server<Layers> {
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_max_local_error_reset_streams(Some(ERROR_RESETS_MAX))
         .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .layer(OriginLayer::new(&options.cors_origins))
         .layer(cors(&options.cors_origins))
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(ObserveLayer::new())
 }
 
-/// Pages of other origins may call only if they are listed; browsers enforce it.
+/// Tells browsers which pages of other origins may call; `origin` refuses the others.
 fn cors(origins: &[String]) -> CorsLayer {
     let origins = origins.iter().filter_map(|origin| origin.parse().ok());
     CorsLayer::new()

@@ -7,33 +7,26 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 /// How logs are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Text for people or JSON for programs.
-    pub format: Format,
+    /// Lines of JSON for programs, instead of text for people.
+    pub json: bool,
     /// Which events are written, for example `info` or `evenhand=debug,warn`.
     pub filter: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { format: Format::Text, filter: "info".to_owned() }
+        Self { json: false, filter: "info".to_owned() }
     }
 }
 
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-}
-
-/// Checks a filter.
-///
-/// # Errors
-/// Why it is none.
-pub fn check_filter(filter: &str) -> Result<(), String> {
-    EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
+impl Options {
+    /// Checks a filter.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn check_filter(filter: &str) -> Result<(), String> {
+        EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
+    }
 }
 
 /// Starts logging to standard error; panics are logged by place, without what they say.
@@ -42,17 +35,11 @@ pub fn check_filter(filter: &str) -> Result<(), String> {
 pub fn start(options: &Options) {
     let filter = EnvFilter::try_new(&options.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
-    let started = match options.format {
-        Format::Text => {
-            let layer = tracing_subscriber::fmt::layer()
-                .with_writer(io::stderr)
-                .with_ansi(io::stderr().is_terminal());
-            registry.with(layer).try_init()
-        }
-        Format::Json => {
-            let layer = tracing_subscriber::fmt::layer().json().with_writer(io::stderr);
-            registry.with(layer).try_init()
-        }
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let started = if options.json {
+        registry.with(layer.json()).try_init()
+    } else {
+        registry.with(layer.with_ansi(io::stderr().is_terminal())).try_init()
     };
     if started.is_ok() {
         log_panics();

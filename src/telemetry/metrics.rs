@@ -29,3 +29,40 @@ pub fn start() -> PrometheusHandle {
         })
         .clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    /// The metrics named in a text, by what follows `before` up to a quote or a back-tick.
+    fn named(text: &str, before: &str) -> BTreeSet<String> {
+        let names = text.split(before).skip(1).map(|rest| {
+            let name = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_');
+            format!("evenhand_{}", name.collect::<String>())
+        });
+        names.collect()
+    }
+
+    fn in_sources(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                in_sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                // Tests quote metrics as Prometheus shows them.
+                let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+                found.extend(named(program, concat!('"', "evenhand_")));
+            }
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_metric_and_no_other() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut recorded = BTreeSet::new();
+        in_sources(&root.join("src"), &mut recorded);
+        let documented = fs::read_to_string(root.join("docs/metrics.md")).unwrap();
+        assert_eq!(recorded, named(&documented, "| `evenhand_"));
+    }
+}

@@ -4,9 +4,11 @@
 
 mod architecture;
 mod classifier;
+mod cli_serve;
 mod durability;
 mod fairness_reference;
 mod grpc;
+mod limits;
 mod proto;
 mod source;
 mod support;

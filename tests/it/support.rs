@@ -2,10 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -16,13 +13,10 @@ use evenhand::{
         insight_service_client::InsightServiceClient, stream_offers_response::Update,
         ticket_service_client::TicketServiceClient,
     },
-    app::{self, Handle},
+    app,
     classifier::{Classify, ClassifyError, ModelInfo, Readings},
-    clock::{Clock, SystemClock},
-    domain::{
-        reading::{IntentProbability, Reading, ReadingSource, Sentiment, Urgency},
-        time::UnixMillis,
-    },
+    clock::SystemClock,
+    domain::reading::{IntentProbability, Reading, ReadingSource, Sentiment, Urgency},
     service::{ACTOR_KEY, Options, Server, WORKSPACE_KEY},
     telemetry,
 };
@@ -37,14 +31,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Reads by keyword, at once: what a test writes into a text is what is read.
 ///
 /// - `refund`: the intent `get_refund`; anything else is out of scope
-/// - `urgent`: critical; `unreadable`: never read by the model
+/// - `urgent`: critical
+/// - `unreadable`: the model never answers; `too many`: its queue is full
 pub(crate) struct Keywords;
 
 impl Classify for Keywords {
     fn classify(&self, texts: Vec<String>) -> Readings {
         Box::pin(async move {
             if texts.iter().any(|text| text.contains("unreadable")) {
-                return Err(ClassifyError::Down);
+                std::future::pending::<()>().await;
             }
             if texts.iter().any(|text| text.contains("too many")) {
                 return Err(ClassifyError::Full { max: 7 });
@@ -85,23 +80,6 @@ fn read(text: &str) -> Reading {
     }
 }
 
-/// The wall clock, moved ahead by hand.
-#[derive(Default)]
-pub(crate) struct Hands(AtomicI64);
-
-impl Hands {
-    /// Moves the clock ahead.
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hands {
-    fn now(&self) -> UnixMillis {
-        UnixMillis(SystemClock.now().0 + self.0.load(Ordering::SeqCst))
-    }
-}
-
 /// A server to be started.
 pub(crate) struct Builder {
     options: Options,
@@ -123,7 +101,12 @@ impl Builder {
 
     /// Starts the server in a new directory.
     pub(crate) async fn start(self) -> TestServer {
-        TestServer::open(TempDir::new().unwrap(), self).await
+        self.start_in(TempDir::new().unwrap()).await
+    }
+
+    /// Starts the server in a directory that an earlier one left.
+    pub(crate) async fn start_in(self, folder: TempDir) -> TestServer {
+        TestServer::open(folder, self).await
     }
 }
 
@@ -131,8 +114,6 @@ impl Builder {
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
-    pub(crate) handle: Handle,
-    pub(crate) hands: Arc<Hands>,
     folder: TempDir,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
@@ -160,20 +141,20 @@ impl TestServer {
         logs();
         let server = Server::bind(builder.options).await.unwrap();
         let server = server.with_metrics(telemetry::metrics::start());
-        let hands = Arc::new(Hands::default());
         let parts = app::Parts {
             data_dir: folder.path().to_owned(),
             classifier: builder.model,
-            clock: Arc::clone(&hands) as Arc<dyn Clock>,
+            clock: Arc::new(SystemClock),
         };
         let handle = app::start(parts).await.unwrap();
+        let often = telemetry::measures::Options { interval_secs: 1, group_tickets_min: 2 };
+        tokio::spawn(telemetry::measures::run(handle.clone(), often));
         let (address, admin) = (server.address(), server.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let engine = handle.clone();
         let running = tokio::spawn(async move {
-            server.run(engine, async { drop(stopped.await) }).await.unwrap();
+            server.run(handle, async { drop(stopped.await) }).await.unwrap();
         });
-        Self { address, admin, handle, hands, folder, stop, running }
+        Self { address, admin, folder, stop, running }
     }
 
     /// Asks the server to stop and waits until it has. Returns its directory.

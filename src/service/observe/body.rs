@@ -71,3 +71,27 @@ impl http_body::Body for ObservedBody {
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+    use tonic::Code;
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_panics_ends_as_an_internal_error() {
+        let broken = futures::stream::poll_fn(|_| -> Poll<Option<Result<Bytes, Status>>> {
+            panic!("a bug")
+        });
+        let inner = Body::new(axum::body::Body::from_stream(broken));
+        let mut body = ObservedBody::new(inner, Call::start(None, &HeaderMap::new()));
+        let mut next = async || std::future::poll_fn(|c| Pin::new(&mut body).poll_frame(c)).await;
+        let frame = next().await.unwrap().unwrap();
+        let status = Status::from_header_map(frame.trailers_ref().unwrap()).unwrap();
+        assert_eq!(status.code(), Code::Internal);
+        assert_eq!(status.get_details_error_info().unwrap().reason, "INTERNAL_ERROR");
+        assert!(next().await.is_none());
+    }
+}

@@ -206,3 +206,21 @@ async fn a_policy_that_decides_by_a_segment_is_flagged() {
     assert!(warned("No agent has the skill `refunds`"), "{:?}", set.warnings);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_restarted_server_goes_on_where_it_was() {
+    let server = TestServer::start().await;
+    server.add_agent("ana", &["refunds"]).await;
+    let mut desk = server.sign_in("ana").await;
+    let ticket = server.submit("refund please").await;
+    let offer = desk.next_offer().await;
+    desk.accept(&offer.offer_id).await.unwrap();
+    let seen = desk.sequence;
+    let folder = server.stop().await;
+    let server = TestServer::builder().start_in(folder).await;
+    let mut desk = server.open_stream("ana", seen).await;
+    let Some(Update::Assigned(assigned)) = desk.next().await else { panic!("not assigned") };
+    assert_eq!(assigned.ticket_id, ticket.ticket_id);
+    desk.complete(&ticket.ticket_id).await.unwrap();
+    server.stop().await;
+}
