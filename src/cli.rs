@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 pub mod classify;
+pub mod demo;
 pub mod evaluate;
 pub mod exit_code;
 pub mod labelled;
@@ -29,6 +30,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole path: real server, real tickets, simulated people.
+    Demo(demo::Args),
     /// Run the service.
     Serve(serve::Args),
     /// Read texts with a model.
@@ -62,10 +65,11 @@ pub fn main() -> process::ExitCode {
         }
     };
     let ended = match cli.command {
-        Command::Serve(args) => serve::run(args, cli.format),
         Command::Classify(args) => classify::run(&args, cli.format),
         Command::Train(args) => train::run(&args, cli.format),
         Command::Evaluate(args) => evaluate::run(&args, cli.format),
+        Command::Demo(args) => demo::run(args, cli.format),
+        Command::Serve(args) => serve::run(args, cli.format),
     };
     match ended {
         Ok(()) => ExitCode::Done.into(),

@@ -5,6 +5,7 @@
 mod architecture;
 mod classifier;
 mod cli_serve;
+mod demo;
 mod durability;
 mod fairness_reference;
 mod grpc;
