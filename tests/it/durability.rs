@@ -83,7 +83,7 @@ async fn child() {
 /// Takes and completes whatever is offered to an agent.
 async fn work(handle: &Handle, number: usize) {
     let agent = AgentId::new(format!("agent-{number}")).unwrap();
-    let skills = ["triage", "orders"].map(|skill| (SkillId::new(skill).unwrap(), 5));
+    let skills = ["triage", "delivery"].map(|skill| (SkillId::new(skill).unwrap(), 5));
     let profile = AgentProfile {
         agent: agent.clone(),
         display_name: String::new(),
