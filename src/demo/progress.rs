@@ -63,11 +63,8 @@ impl Progress {
                 let now = Instant::now();
                 if now >= *due {
                     *due = now + LINE_EVERY;
-                    eprintln!(
-                        "{} of {tickets} tickets closed; {}",
-                        board.closed(),
-                        standing(board)
-                    );
+                    let closed = board.closed();
+                    say(&format!("{closed} of {tickets} tickets closed; {}", standing(board)));
                 }
             }
         }

@@ -32,6 +32,7 @@ pub(super) fn figures(outcome: &Outcome) -> Value {
         "load_jain_index": outcome.service.load_jain_index,
         "model": outcome.model,
         "ended": outcome.end.word(),
+        "data_dir": outcome.kept,
     })
 }
 

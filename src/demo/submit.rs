@@ -108,6 +108,7 @@ async fn hand_in(
     if rng.random_ratio(1, REPEATED_ONE_IN) {
         repeat(client, load, board, last, &answer).await?;
     }
+    await_reading(client, board, &answer).await;
     answers.push(answer);
     for position in later {
         cancel(client, board, answers.get(position - wave.start)).await;
@@ -189,6 +190,32 @@ async fn single(
             Ok(Answer::Refused { row, why: status.message().to_owned() })
         }
         Err(status) => Err(status),
+    }
+}
+
+/// Waits for a ticket's reading as long as it takes: where reading is slow, the answer came without it.
+/// Otherwise tickets would pile up until rules read them in the model's place.
+async fn await_reading(client: &Client, board: &Board, answer: &Answer) {
+    let Answer::Acknowledged { ticket, .. } = answer else { return };
+    let request = v1::WatchTicketRequest { ticket_id: ticket.clone(), after_sequence: 0 };
+    let read = async {
+        let mut stream = persist(|| {
+            let (mut tickets, request) = (client.tickets.clone(), request.clone());
+            async move { tickets.watch_ticket(request).await }
+        })
+        .await?;
+        while let Some(message) = stream.message().await? {
+            if message.reading.is_some() {
+                break;
+            }
+        }
+        Ok::<(), Status>(())
+    };
+    tokio::select! {
+        read = read => if let Err(status) = read {
+            board.note_trouble("waiting for a reading", &status);
+        },
+        () = board.stop.cancelled() => {}
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) struct Tally {
     pub(super) by_intent: BTreeMap<String, u64>,
     /// Tickets by the skill that routed them.
     pub(super) by_skill: BTreeMap<String, u64>,
-    /// Why tickets went to a skill: an intent, a language, or a reason for triage.
+    /// Why tickets went to a skill: an intent, a language, a reason for triage, or a person's word.
     pub(super) reasons: BTreeMap<String, BTreeMap<String, u64>>,
     /// Completed tickets by outcome.
     pub(super) outcomes: BTreeMap<Resolution, u64>,
@@ -129,7 +129,8 @@ impl Tally {
         *self.by_intent.entry(intent(ticket)).or_insert(0) += 1;
         *self.by_skill.entry(skill.clone()).or_insert(0) += 1;
         let in_triage = skill == basis.policy.triage_skill;
-        *self.reasons.entry(skill).or_default().entry(reason(ticket)).or_insert(0) += 1;
+        *self.reasons.entry(skill).or_default().entry(reason(ticket, basis.board)).or_insert(0) +=
+            1;
         self.waits.push(wait(ticket, basis.now_ms));
         self.agreement.count(ticket, &basis.tickets.rows[row].truth, basis.intents);
         story::keep(&mut self.stories, ticket, row, in_triage, basis.board);
@@ -220,7 +221,10 @@ fn skill(ticket: &v1::Ticket, policy: &v1::Policy) -> String {
 }
 
 /// Returns why a ticket went where it went, in a few words.
-fn reason(ticket: &v1::Ticket) -> String {
+fn reason(ticket: &v1::Ticket, board: &Board) -> String {
+    if board.was_handed_on(&ticket.ticket_id) {
+        return "handed on".to_owned();
+    }
     let reason =
         ticket.plan.as_ref().map_or(TriageReason::Unspecified, v1::RoutingPlan::triage_reason);
     let words = match reason {

@@ -10,7 +10,7 @@ use crate::{api::v1, demo::tickets::Tickets};
 /// Waves of tickets a demo has when it is neither small nor large.
 const WAVES: usize = 40;
 /// Fewest and most tickets of a wave.
-const WAVE_TICKETS: (usize, usize) = (4, 100);
+const WAVE_TICKETS: (usize, usize) = (4, 64);
 /// Of so many tickets one is cancelled by its customer.
 const CANCELLED_ONE_IN: usize = 64;
 /// Fewest tickets of a demo in which somebody cancels.

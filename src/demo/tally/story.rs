@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Length of texts that are nice to quote, in characters.
-const QUOTABLE_CHARS: RangeInclusive<usize> = 40..=180;
+const QUOTABLE_CHARS: RangeInclusive<usize> = 50..=180;
 /// Confidence from which a reading is called clear.
 const CLEAR: f64 = 0.9;
 
