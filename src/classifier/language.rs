@@ -301,6 +301,7 @@ fn by_small_words(text: &str) -> Option<&'static str> {
 }
 
 /// Returns the two-letter code; `None` for a language that has none.
+#[expect(clippy::too_many_lines, reason = "a line for each language")]
 fn iso_639_1(lang: Lang) -> Option<&'static str> {
     Some(match lang {
         Lang::Epo => "eo",

@@ -265,7 +265,7 @@ mod tests {
         let (worker, permit, batches) = worker(10);
         let busy = worker.classify(texts(&["first"]));
         // The first batch is in hand; the next two wait.
-        while worker.shared.lock().waiting.len() > 0 {
+        while !worker.shared.lock().waiting.is_empty() {
             std::thread::yield_now();
         }
         drop(worker.classify(texts(&["gone"])));
