@@ -108,66 +108,33 @@ fn server(reader: &mut Reader, overrides: &Overrides) -> ServerOptions {
         let admin = reader.loopback("server.admin_listen", admin);
         on.then_some(admin)
     });
-    let calls_max = 100_000;
-    let secs_max = 3_600;
+    let streams_per_connection_max = reader.count(
+        "server.streams_per_connection_max",
+        default.streams_per_connection_max,
+        1,
+        10_000,
+    );
+    let cors_origins = reader.origins("server.cors_origins");
+    let mut count = |key, default| reader.count(&format!("server.{key}"), default, 1, 100_000);
+    let connections_max = count("connections_max", default.connections_max);
+    let ticket_calls_max = count("ticket_calls_max", default.ticket_calls_max);
+    let watch_streams_max = count("watch_streams_max", default.watch_streams_max);
+    let classify_calls_max = count("classify_calls_max", default.classify_calls_max);
+    let measure_calls_max = count("measure_calls_max", default.measure_calls_max);
+    let mut secs = |key, default| reader.count(&format!("server.{key}"), default, 1, 3_600);
     ServerOptions {
         listen,
         admin_listen,
-        connections_max: reader.count(
-            "server.connections_max",
-            default.connections_max,
-            1,
-            100_000,
-        ),
-        streams_per_connection_max: reader.count(
-            "server.streams_per_connection_max",
-            default.streams_per_connection_max,
-            1,
-            10_000,
-        ),
-        ticket_calls_max: reader.count(
-            "server.ticket_calls_max",
-            default.ticket_calls_max,
-            1,
-            calls_max,
-        ),
-        watch_streams_max: reader.count(
-            "server.watch_streams_max",
-            default.watch_streams_max,
-            1,
-            calls_max,
-        ),
-        classify_calls_max: reader.count(
-            "server.classify_calls_max",
-            default.classify_calls_max,
-            1,
-            calls_max,
-        ),
-        measure_calls_max: reader.count(
-            "server.measure_calls_max",
-            default.measure_calls_max,
-            1,
-            calls_max,
-        ),
-        keepalive_interval_secs: reader.count(
-            "server.keepalive_interval_secs",
-            default.keepalive_interval_secs,
-            1,
-            secs_max,
-        ),
-        keepalive_timeout_secs: reader.count(
-            "server.keepalive_timeout_secs",
-            default.keepalive_timeout_secs,
-            1,
-            secs_max,
-        ),
-        shutdown_grace_secs: reader.count(
-            "server.shutdown_grace_secs",
-            default.shutdown_grace_secs,
-            1,
-            secs_max,
-        ),
-        cors_origins: reader.origins("server.cors_origins"),
+        connections_max,
+        streams_per_connection_max,
+        ticket_calls_max,
+        watch_streams_max,
+        classify_calls_max,
+        measure_calls_max,
+        keepalive_interval_secs: secs("keepalive_interval_secs", default.keepalive_interval_secs),
+        keepalive_timeout_secs: secs("keepalive_timeout_secs", default.keepalive_timeout_secs),
+        shutdown_grace_secs: secs("shutdown_grace_secs", default.shutdown_grace_secs),
+        cors_origins,
     }
 }
 

@@ -44,7 +44,6 @@ use error::Error;
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Turns an answer into what tonic sends.
-#[expect(clippy::result_large_err, reason = "the shape tonic's services have")]
 fn respond<T>(answer: Result<T, Error>) -> Result<Response<T>, Status> {
     Ok(Response::new(answer?))
 }

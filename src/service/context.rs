@@ -83,7 +83,6 @@ impl Deadline {
 ///
 /// # Errors
 /// A status that names the metadata key at fault.
-#[expect(clippy::result_large_err, reason = "the shape tonic's interceptors have")]
 pub(crate) fn intercept(mut request: Request<()>) -> Result<Request<()>, Status> {
     let context = read(request.metadata())?;
     request.extensions_mut().insert(context);

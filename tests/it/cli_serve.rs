@@ -78,43 +78,58 @@ fn a_reader_who_closes_the_pipe_is_no_crash() {
     assert!(!complaints.contains("panicked"), "{complaints}");
 }
 
-/// Starts the service on free ports and returns it with the address it tells in its log.
-fn serve(folder: &TempDir) -> (Child, String) {
-    let data = folder.path().join("data");
-    let mut child =
-        evenhand(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()])
-            .env("EVENHAND_LOG__FORMAT", "json")
-            .env("EVENHAND_CLASSIFIER__MODEL", "none")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap());
-    loop {
-        let mut line = String::new();
-        assert!(log.read_line(&mut line).unwrap() > 0, "the service ended");
-        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if let Some(listen) = event["fields"]["listen"].as_str() {
-            let listen = listen.to_owned();
-            // The pipe must go on being read, or the service would block on its log.
-            std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-            return (child, listen);
+/// A running service; dropped, it is killed.
+struct Service {
+    child: Child,
+    address: String,
+}
+
+impl Service {
+    /// Starts the service on free ports and reads in its log where it listens.
+    fn start(folder: &TempDir) -> Self {
+        let data = folder.path().join("data");
+        let child =
+            evenhand(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()])
+                .env("EVENHAND_LOG__FORMAT", "json")
+                .env("EVENHAND_CLASSIFIER__MODEL", "none")
+                .stderr(Stdio::piped())
+                .spawn();
+        let mut service = Self { child: child.unwrap(), address: String::new() };
+        let mut log = BufReader::new(service.child.stderr.take().unwrap());
+        while service.address.is_empty() {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the service ended");
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            service.address = event["fields"]["listen"].as_str().unwrap_or_default().to_owned();
         }
+        // The pipe must go on being read, or the service would block on its log.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        service
+    }
+
+    /// Sends a signal and returns the exit code.
+    fn end(&mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
     }
 }
 
-fn interrupt(child: &Child, signal: &str) {
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 #[test]
 fn the_service_starts_says_where_and_stops_when_asked() {
     let folder = TempDir::new().unwrap();
     for signal in ["-TERM", "-INT"] {
-        let (mut child, listen) = serve(&folder);
-        std::net::TcpStream::connect(&listen).unwrap();
-        interrupt(&child, signal);
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{signal}");
+        let mut service = Service::start(&folder);
+        std::net::TcpStream::connect(&service.address).unwrap();
+        assert_eq!(service.end(signal), Some(0), "{signal}");
     }
 }
 
@@ -129,11 +144,10 @@ fn what_is_not_ready_ends_with_4() {
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert!(stderr(&output).contains(&address), "{}", stderr(&output));
     // A second service on the same data is refused as well.
-    let (mut child, _) = serve(&folder);
+    let mut service = Service::start(&folder);
     let output = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
-    interrupt(&child, "-TERM");
-    child.wait().unwrap();
+    assert_eq!(service.end("-TERM"), Some(0));
     // A model that cannot be loaded.
     let (_folder, file) = written("[classifier]\nmodel = \"/nowhere/at/all\"\n");
     let output = run(&["serve", "--check", "--config", &file]);

@@ -275,14 +275,17 @@ pub(crate) struct Desk {
 impl Desk {
     /// Returns the next message that is no heartbeat; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Update> {
-        loop {
-            let message = within(self.stream.message()).await.unwrap()?;
-            self.sequence = message.sequence;
-            match message.update.unwrap() {
-                Update::Heartbeat(_) => {}
-                update => return Some(update),
+        let next = async {
+            loop {
+                let message = self.stream.message().await.unwrap()?;
+                self.sequence = message.sequence;
+                match message.update.unwrap() {
+                    Update::Heartbeat(_) => {}
+                    update => return Some(update),
+                }
             }
-        }
+        };
+        within(next).await
     }
 
     /// Returns the next offer; what comes before it is skipped.
