@@ -38,6 +38,9 @@ const PATIENCE_MIN: Duration = Duration::from_millis(1);
 /// How often old idempotency keys are forgotten, in seconds, and how many at a time.
 const FORGET_EVERY_SECS: u32 = 60;
 const FORGET_AT_ONCE: u32 = 20_000;
+const FORGET_AT_ONCE_ROWS: usize = FORGET_AT_ONCE as usize;
+/// Wait after a transaction failed, so that a full disk is not asked again at once.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// The workspace of callers who name none.
 const DEFAULT_WORKSPACE: &str = "default";
 
@@ -147,8 +150,7 @@ impl Engine {
         for question in questions {
             question(&mut self.workspaces);
         }
-        self.forget_used(now);
-        Ok(())
+        self.forget_used(now)
     }
 
     fn answer(&self, answers: Vec<Answer>) {
@@ -203,6 +205,7 @@ impl Engine {
             let _ = reply.send(Err(Error::Store(store::Error::RolledBack)));
         }
         reloaded?;
+        std::thread::sleep(PAUSE_AFTER_FAILURE);
         if error.is_fatal() { Err(store::Error::RolledBack) } else { Ok(()) }
     }
 
@@ -329,15 +332,20 @@ impl Engine {
         TicketId::new(Uuid::new_v7(timestamp).to_string()).expect("a UUID is an identifier")
     }
 
-    fn forget_used(&mut self, now: UnixMillis) {
+    fn forget_used(&mut self, now: UnixMillis) -> Result<(), store::Error> {
         if now < self.forget_at {
-            return;
+            return Ok(());
         }
-        self.forget_at = now.plus_secs(FORGET_EVERY_SECS);
         let before = now.minus_secs(IDEMPOTENCY_WINDOW_SECS);
-        if let Err(error) = self.store.forget_used(before, FORGET_AT_ONCE) {
-            tracing::warn!(%error, "old idempotency keys could not be forgotten");
+        self.forget_at = now.plus_secs(FORGET_EVERY_SECS);
+        match self.store.forget_used(before, FORGET_AT_ONCE) {
+            // More are left: go on with the next round.
+            Ok(FORGET_AT_ONCE_ROWS) => self.forget_at = now,
+            Ok(_) => {}
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => tracing::warn!(%error, "old idempotency keys could not be forgotten"),
         }
+        Ok(())
     }
 }
 

@@ -83,8 +83,19 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
         reads = name,
         "evenhand serves; stop it with Ctrl-C"
     );
-    let asked_to_stop = stop_signal().context("signals cannot be received")?;
-    server.run(handle, asked_to_stop).await.context("the server failed")?;
+    let stop_signal = stop_signal().context("signals cannot be received")?;
+    let mut asked_to_stop = false;
+    server
+        .run(handle, async {
+            stop_signal.await;
+            asked_to_stop = true;
+        })
+        .await
+        .context("the server failed")?;
+    if !asked_to_stop {
+        // Whoever supervises the service must see that it did not end well.
+        return Err(anyhow::anyhow!("the engine stopped by itself; the log says why").into());
+    }
     tracing::info!("evenhand stopped");
     Ok(())
 }

@@ -200,6 +200,7 @@ impl State {
             // Steps of the old policy mean nothing under the new one; `due` takes the new ones.
             self.change(&ticket, |open| {
                 open.relaxation_step = 0;
+                open.plan_is_stale |= open.holder.is_some();
                 if let Some(plan) = &open.plan {
                     open.requirements = plan.requirements.clone();
                 }
@@ -225,6 +226,7 @@ impl State {
             target: None,
             given_intent: None,
             backoff: [].into(),
+            plan_is_stale: false,
             planned_at: at,
             age_due: None,
         };
@@ -235,8 +237,9 @@ impl State {
         self.change(ticket, |open| {
             open.reading = Some(reading.clone());
             // Nothing is taken out of an agent's hands because the text was read again.
-            if matches!(open.status, Status::Received | Status::Queued) {
-                open.set_plan(at, plan);
+            match open.status {
+                Status::Received | Status::Queued => open.set_plan(at, plan),
+                _ => open.plan_is_stale = true,
             }
         });
     }
@@ -399,7 +402,9 @@ impl State {
         let next_step = usize::try_from(open.relaxation_step).ok()?;
         let step = policy.relaxation.get(next_step);
         let step_due = step.map(|step| open.received_at.plus_secs(step.after_secs));
-        let triage_secs = policy.triage_after_secs.filter(|_| plan.triage.is_none());
+        // Not while an agent considers it: that is the suitable person it waited for.
+        let waits = open.status == Status::Queued && plan.triage.is_none();
+        let triage_secs = policy.triage_after_secs.filter(|_| waits);
         let triage_due = triage_secs.map(|secs| open.planned_at.plus_secs(secs));
         step_due.into_iter().chain(triage_due).min()
     }
@@ -426,6 +431,7 @@ impl OpenTicket {
         self.target = None;
         self.requirements = plan.requirements.clone();
         self.relaxation_step = 0;
+        self.plan_is_stale = false;
         self.plan = Some(plan.clone());
         self.planned_at = at;
     }

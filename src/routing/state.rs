@@ -127,6 +127,8 @@ pub struct OpenTicket {
     pub(super) given_intent: Option<String>,
     /// Agents who are not asked again before a time.
     pub(super) backoff: BTreeMap<AgentId, UnixMillis>,
+    /// Whether it was read again, or the policy changed, while an agent had it.
+    pub(super) plan_is_stale: bool,
     /// When the newest plan began to wait.
     pub(super) planned_at: UnixMillis,
     /// The armed age timer.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     input::{AgentWrite, Input, Rejection, Transfer},
     plan::{TRANSFER, plan, plan_by_intent, plan_transfer},
+    queue::Place,
     state::{OpenTicket, State, Timer},
 };
 use crate::domain::{
@@ -29,6 +30,10 @@ pub fn step(state: &mut State, input: Input, now: UnixMillis) -> Result<Vec<Even
     let mut step = Step { state, now, events: Vec::new(), tickets: [].into(), agents: [].into() };
     step.take(input)?;
     step.run_due();
+    if step.replan_stale() {
+        // By the age of a ticket, steps of its new plan may be due.
+        step.run_due();
+    }
     step.match_waiting();
     Ok(step.events)
 }
@@ -128,7 +133,14 @@ impl Step<'_> {
             let policy = self.state.policy.as_ref()?;
             policy_skills(policy).any(|used| *used == skill).then(|| "the policy".to_owned())
         };
-        let user = agent.map(|agent| format!("agent {}", agent.profile.agent)).or_else(by_policy);
+        let by_ticket = || {
+            let needs =
+                |open: &OpenTicket| open.requirements.iter().any(|need| need.skill == skill);
+            let found = self.state.tickets.iter().find(|(_, open)| needs(open));
+            found.map(|(ticket, _)| format!("ticket {ticket}"))
+        };
+        let by_agent = agent.map(|agent| format!("agent {}", agent.profile.agent));
+        let user = by_agent.or_else(by_policy).or_else(by_ticket);
         if let Some(user) = user {
             return Err(Rejection::SkillInUse { skill, user });
         }
@@ -285,8 +297,10 @@ impl Step<'_> {
         }
         let Some(policy) = &self.state.policy else { return Ok(()) };
         // What a person decided about the way of a ticket stands, however it reads.
+        // So does the plan by which an agent has it now; it is planned anew when it comes back.
+        let with_agent = matches!(open.status, Status::Offered | Status::Assigned);
         let plan = match &open.plan {
-            Some(plan) if planned_by_a_person(open) => plan.clone(),
+            Some(plan) if with_agent || planned_by_a_person(open) => plan.clone(),
             _ => plan_for(policy, open, &reading),
         };
         self.emit(Event::TicketRead { ticket, reading, plan });
@@ -357,24 +371,45 @@ impl Step<'_> {
 
     // Matching
 
+    /// Offers what can be offered, in the order of the queue.
+    ///
+    /// Only tickets that changed, and tickets that an agent who changed could take, can have become
+    /// matchable: everybody else was matched in an earlier step.
     fn match_waiting(&mut self) {
-        // Agents first, each for the first ticket in the queue that fits; then what is left of the
-        // tickets that changed. Everybody else was matched in an earlier step.
-        while let Some(agent) = self.agents.pop_first() {
-            while let Some(ticket) = self.state.next_ticket_for(&agent, self.now) {
-                if !self.offer(&ticket) {
-                    break;
-                }
+        let mut changed: BTreeSet<Place> = std::mem::take(&mut self.tickets)
+            .into_iter()
+            .filter_map(|ticket| Some(self.state.tickets.get(&ticket)?.place(&ticket)))
+            .collect();
+        loop {
+            let by_agents = self.agents.iter().filter_map(|agent| {
+                let ticket = self.state.next_ticket_for(agent, self.now)?;
+                Some(self.state.tickets.get(&ticket)?.place(&ticket))
+            });
+            let Some(first) = by_agents.chain(changed.first().cloned()).min() else { break };
+            let had_changed = changed.remove(&first);
+            if !self.offer(&first.1) && !had_changed {
+                break;
             }
         }
-        let mut changed: Vec<_> = std::mem::take(&mut self.tickets)
-            .into_iter()
-            .filter_map(|ticket| Some((self.state.tickets.get(&ticket)?.place(&ticket), ticket)))
+    }
+
+    /// Plans tickets anew that came back to the queue and were read again, or met a new policy, while an
+    /// agent had them. Returns whether there were any.
+    fn replan_stale(&mut self) -> bool {
+        let stale = |open: &OpenTicket| {
+            open.plan_is_stale && open.status == Status::Queued && !planned_by_a_person(open)
+        };
+        let tickets: Vec<TicketId> = self
+            .tickets
+            .iter()
+            .filter(|ticket| self.state.tickets.get(*ticket).is_some_and(stale))
+            .cloned()
             .collect();
-        changed.sort();
-        for (_, ticket) in changed {
-            self.offer(&ticket);
+        let any = !tickets.is_empty();
+        for ticket in tickets {
+            self.replan(ticket);
         }
+        any
     }
 
     /// Offers a waiting ticket to the best agent, or records why there is none.

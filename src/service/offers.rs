@@ -53,11 +53,12 @@ pub(crate) async fn open(
     let Server { handle, seats, draining } = server;
     let agent = context.agent()?;
     let open = OpenStream::open(&handle, &seats, &context).await?;
-    let (first, after) = if after_sequence > 0 {
+    let desk = lookup::desk(&handle, &context.workspace, &agent).await?;
+    let sequence = desk.sequence;
+    // A number that this journal has not reached is from another one: start with the desk.
+    let (first, after) = if (1..=sequence).contains(&after_sequence) {
         (None, after_sequence)
     } else {
-        let desk = lookup::desk(&handle, &context.workspace, &agent).await?;
-        let sequence = desk.sequence;
         (Some(StreamOffersResponse { sequence, update: Some(Update::Desk(desk)) }), sequence)
     };
     let filter = EntryFilter::Agent(agent.clone());

@@ -189,8 +189,10 @@ impl Tickets {
             idempotency: workspace_key("CancelTicket", &key, &request),
             action: Action::Route(Input::Cancel { ticket: ticket.clone(), reason }),
         };
-        self.handle.command(command).await?;
+        let done = self.handle.command(command).await;
+        // An unknown ticket is unknown; only one that was there can be closed.
         let view = self.handle.ticket(&context.workspace, &ticket).await?;
+        done?;
         Ok(v1::CancelTicketResponse { ticket: Some(convert::ticket(view)) })
     }
 }

@@ -385,3 +385,72 @@ fn a_skill_in_use_cannot_be_removed() {
     world.must(Input::DeleteAgent { agent: agent("ana") });
     world.must(Input::DeleteSkill { skill: skill("french") });
 }
+
+#[test]
+fn agents_freed_together_are_served_in_the_order_of_the_queue() {
+    let mut world = World::new();
+    let policy = crate::domain::policy::Policy { wrap_up_secs: 10, ..policy() };
+    world.must(Input::SetPolicy { policy, expected: None });
+    world.agent("ana", &[("orders", 5)], 1);
+    world.agent("bo", &[("orders", 5), ("billing", 5)], 1);
+    let orders = reading("place_order", 0.9, Urgency::Normal);
+    for name in ["w1", "w2"] {
+        world.ticket(name, orders.clone());
+        world.accept(name);
+        let (ticket, agent) = (ticket(name), agent(&world.holder(name).unwrap()));
+        world.must(Input::Complete { ticket, agent, outcome: RESOLVED });
+    }
+    world.ticket("older", billing());
+    world.now = world.now.plus_secs(1);
+    world.ticket("newer", orders);
+    // Both wrap-ups end in this one step.
+    world.wait_secs(9);
+    assert_eq!(world.holder("older").as_deref(), Some("bo"), "only bo can take the older one");
+    assert_eq!(world.holder("newer").as_deref(), Some("ana"));
+}
+
+#[test]
+fn what_the_model_reads_while_an_agent_decides_counts_when_the_ticket_comes_back() {
+    let mut world = World::new();
+    world.agent("tri", &[("triage", 1)], 1);
+    let unread = crate::domain::reading::Reading {
+        source: ReadingSource::Rules,
+        intents: vec![],
+        ..billing()
+    };
+    world.ticket("t1", unread);
+    assert_eq!(world.holder("t1").as_deref(), Some("tri"));
+    let events = world.must(Input::Read { ticket: ticket("t1"), reading: billing() });
+    let in_force = events.iter().find_map(|event| match event {
+        Event::TicketRead { plan, .. } => plan.triage,
+        _ => None,
+    });
+    assert_eq!(in_force, Some(TriageReason::Unread), "the record names the plan in force");
+    let (offer, tri) = world.live("t1");
+    world.must(Input::Decline { offer, agent: tri, reason: "busy".to_owned() });
+    let plan = world.state.open_tickets()[&ticket("t1")].plan.clone().unwrap();
+    assert_eq!((plan.route.as_str(), plan.triage), ("billing", None));
+}
+
+#[test]
+fn an_offer_under_consideration_does_not_become_triage() {
+    let mut world = World::new();
+    world.ticket("t1", billing());
+    world.wait_secs(290);
+    world.agent("ana", &[("billing", 5)], 1);
+    world.wait_secs(15);
+    world.accept("t1");
+    let plan = world.state.open_tickets()[&ticket("t1")].plan.clone().unwrap();
+    assert_eq!(plan.triage, None);
+}
+
+#[test]
+fn a_skill_that_a_waiting_ticket_needs_cannot_be_removed() {
+    let mut world = World::new();
+    world.must(Input::CreateSkill { skill: skill("legal"), description: String::new() });
+    world.receive("t1", Intake { requirements: vec![need("legal", 1, true)], ..intake() });
+    world.must(Input::Read { ticket: ticket("t1"), reading: billing() });
+    let refused = world.try_step(Input::DeleteSkill { skill: skill("legal") });
+    let user = "ticket t1".to_owned();
+    assert_eq!(refused, Err(Rejection::SkillInUse { skill: skill("legal"), user }));
+}
