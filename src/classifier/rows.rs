@@ -1,7 +1,7 @@
 //! Texts and labels from CSV files.
 
 use std::{
-    fs::File,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -45,8 +45,9 @@ pub struct Row {
 /// [`RowsError`] names the file, and the column that is missing.
 pub fn read(path: &Path, text_column: &str, columns: &[&str]) -> Result<Vec<Row>, RowsError> {
     let failed = |source: csv::Error| RowsError::Csv { path: path.to_owned(), source };
-    let file = File::open(path).map_err(|source| failed(source.into()))?;
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+    let file = fs::read(path).map_err(|source| failed(source.into()))?;
+    let mut lines = Lines { file: &file, byte: 0, line: 1 };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file.as_slice());
     let header = reader.byte_headers().map_err(failed)?;
     let header: Vec<String> = header
         .iter()
@@ -70,12 +71,38 @@ pub fn read(path: &Path, text_column: &str, columns: &[&str]) -> Result<Vec<Row>
             record.get(place).map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned())
         };
         rows.push(Row {
-            line: record.position().map_or(0, csv::Position::line),
+            line: record.position().map_or(0, |start| lines.at(start.byte())),
             text: field(text_place).unwrap_or_default(),
             values: places.iter().map(|place| field(*place).unwrap_or_default()).collect(),
         });
     }
     Ok(rows)
+}
+
+/// Counts the lines of a file as an editor shows them. The parser's own count leaves out the empty
+/// lines before a row, and lags by one where lines end in CR LF.
+struct Lines<'a> {
+    file: &'a [u8],
+    byte: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// Returns the line of the first character at or after a byte; bytes are asked for in order.
+    fn at(&mut self, byte: u64) -> u64 {
+        let start = usize::try_from(byte).unwrap_or(usize::MAX);
+        while let Some(now) = self.file.get(self.byte) {
+            let ends = match (now, self.file.get(self.byte + 1)) {
+                (b'\n', _) => true,
+                (b'\r', next) => next != Some(&b'\n'),
+                _ if self.byte >= start => break,
+                _ => false,
+            };
+            self.line += u64::from(ends);
+            self.byte += 1;
+        }
+        self.line
+    }
 }
 
 #[cfg(test)]
@@ -95,5 +122,16 @@ mod tests {
         assert_eq!(found, [(2, "two\nlines", "a"), (4, "short", ""), (5, "\u{fffd}\u{fffd}", "b")]);
         let error = read(file.path(), "body", &[]).unwrap_err().to_string();
         assert!(error.ends_with("no column body; there are text, label"), "{error}");
+    }
+    #[test]
+    fn a_row_is_named_by_the_line_an_editor_shows() {
+        for ending in ["\n", "\r\n"] {
+            let lines = ["text,label", "first,a", "", "\"two", "lines\",b", "", "", "last,c"];
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(lines.join(ending).as_bytes()).unwrap();
+            let rows = read(file.path(), "text", &["label"]).unwrap();
+            let found: Vec<_> = rows.iter().map(|r| (r.line, r.values[0].as_str())).collect();
+            assert_eq!(found, [(2, "a"), (4, "b"), (8, "c")], "{ending:?}");
+        }
     }
 }

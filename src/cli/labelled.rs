@@ -59,6 +59,7 @@ pub fn read(
             continue;
         }
         labelled.texts.push(row.text);
+        labelled.lines.push(row.line);
         let mut values = row.values;
         if segment.is_some() {
             labelled.segments.extend(values.pop());
@@ -90,6 +91,7 @@ fn truth(head: &HeadColumn, value: String, out_of_scope_label: Option<&str>) -> 
 /// Adds the rows of another file with the same heads.
 pub fn append(all: &mut Labelled, more: Labelled) {
     all.texts.extend(more.texts);
+    all.lines.extend(more.lines);
     for (head, truth) in more.truth {
         all.truth.entry(head).or_default().extend(truth);
     }

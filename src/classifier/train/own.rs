@@ -39,6 +39,8 @@ const LABELS_MAX: usize = 1000;
 pub struct Labelled {
     /// The texts; none is empty.
     pub texts: Vec<String>,
+    /// The line of its file on which each starts, from 1.
+    pub lines: Vec<u64>,
     /// By head, one a text.
     pub truth: BTreeMap<String, Vec<Truth>>,
     /// Values to measure by, one a text or none at all.
