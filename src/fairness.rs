@@ -21,5 +21,5 @@ pub use loads::{gini_index, jain_index};
 pub use measure::{
     AttributeMeasures, Options, SegmentMeasures, ServiceMeasures, Verdict, measure, measure_service,
 };
-pub use rates::{Interval, Rate};
+pub use rates::{Interval, Rate, Z_95};
 pub use waits::{Wait, WaitCurve, WaitMeasures};

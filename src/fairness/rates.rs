@@ -1,7 +1,9 @@
 //! Shares with their sample size and interval.
 
+use serde::Serialize;
+
 /// 97.5 % quantile of the standard normal distribution, for two-sided 95 % intervals.
-const Z_95: f64 = 1.959_963_984_540_054;
+pub const Z_95: f64 = 1.959_963_984_540_054;
 
 /// Of how many tickets something is so. Made by counting, so `hits` never exceeds `count`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,8 +12,8 @@ pub struct Rate {
     hits: u64,
 }
 
-/// The two ends of an interval, `low` ≤ `high`, both in 0..=1.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The two ends of an interval, `low` ≤ `high`; of a share both are in 0..=1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,
@@ -65,6 +67,22 @@ impl Rate {
         let low = if self.hits == 0 { 0.0 } else { (center - half_width).max(0.0) };
         let high = if self.hits == self.count { 1.0 } else { (center + half_width).min(1.0) };
         Some(Interval { low, high })
+    }
+
+    /// Returns the 95 % interval of the gap between two independent rates, this one less the other,
+    /// both ends in -1..=1; `None` when either count is 0.
+    ///
+    /// It is made of the two Wilson intervals. The rates must have been named before looking: the
+    /// gap between the best and the worst of many groups is larger by chance alone.
+    ///
+    /// Source: R. G. Newcombe, Statistics in Medicine 17 (1998) 873–890, method 10.
+    #[must_use]
+    pub fn gap(self, other: Self) -> Option<Interval> {
+        let (here, there) = (self.value()?, other.value()?);
+        let (own, others) = (self.interval()?, other.interval()?);
+        let down = (here - own.low).hypot(others.high - there);
+        let up = (own.high - here).hypot(there - others.low);
+        Some(Interval { low: here - there - down, high: here - there + up })
     }
 }
 
@@ -129,6 +147,21 @@ mod tests {
         let interval = Rate::of(81, 263).interval().unwrap();
         assert!((interval.low - 0.2553).abs() < 5e-5, "{interval:?}");
         assert!((interval.high - 0.3662).abs() < 5e-5, "{interval:?}");
+    }
+
+    #[test]
+    fn newcombes_interval_of_a_gap_is_the_published_one() {
+        // R. G. Newcombe, Statistics in Medicine 17 (1998) 873-890, table II, method 10.
+        for (here, there, low, high) in [
+            ((56, 70), (48, 80), 0.0524, 0.3339),
+            ((9, 10), (3, 10), 0.1705, 0.8090),
+            ((10, 10), (0, 20), 0.6791, 1.0),
+        ] {
+            let gap = Rate::of(here.0, here.1).gap(Rate::of(there.0, there.1)).unwrap();
+            assert!((gap.low - low).abs() < 5e-5, "{gap:?}");
+            assert!((gap.high - high).abs() < 5e-5, "{gap:?}");
+        }
+        assert_eq!(Rate::of(1, 2).gap(Rate::default()), None);
     }
 
     proptest! {
