@@ -9,6 +9,7 @@
 //! - [`routing`]: the core, `state + input + now -> events` (pure)
 //! - [`clock`]: the only read of the wall clock
 //! - [`classifier`]: tokenizer, encoder, heads, batching, training
+//! - [`report`]: how good a model is, as data, text and a page
 //! - [`store`]: the journal and what is kept beside it, in SQLite
 //! - [`app`]: the engine that ties routing, store and classifier together
 //! - [`api`]: types generated from `proto`
@@ -27,6 +28,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod fairness;
+pub mod report;
 pub mod routing;
 pub mod service;
 pub mod store;

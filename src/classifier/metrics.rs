@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::heads::argmax;
 
 /// Bins of the calibration error.
-const BINS: usize = 15;
+pub const BINS: usize = 15;
 /// Least probability in a logarithm, so that one certain mistake does not make the mean infinite.
 const PROBABILITY_MIN: f64 = 1e-12;
 
@@ -101,12 +101,19 @@ pub fn calibration_error(probabilities: &[Vec<f64>], truth: &[Option<usize>]) ->
     let mut bins = [(0.0, 0.0); BINS];
     for (row, label) in probabilities.iter().zip(truth) {
         let guess = argmax(row);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=15")]
-        let bin = ((row[guess] * 15.0).ceil() as usize).clamp(1, BINS) - 1;
+        let bin = bin_of(row[guess]);
         bins[bin].0 += row[guess];
         bins[bin].1 += if *label == Some(guess) { 1.0 } else { 0.0 };
     }
     bins.iter().map(|(sure, right)| (sure - right).abs()).sum::<f64>() / as_f64(truth.len().max(1))
+}
+
+/// Returns the bin of a confidence, 0 to 14; the upper end of a bin is in it, the lower is not.
+#[must_use]
+pub fn bin_of(confidence: f64) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=15")]
+    let bin = (confidence * 15.0).ceil() as usize;
+    bin.clamp(1, BINS) - 1
 }
 
 /// Returns the chance that an outside text scores above an inside one, ties counted half; `None`

@@ -149,6 +149,20 @@ impl Model {
         }
     }
 
+    /// Returns the graded sentiments, -1 to 1, as readings carry them; `None` for a model that reads
+    /// no sentiment.
+    #[must_use]
+    pub fn sentiment_scores(&self, predictions: &Predictions) -> Option<Vec<f64>> {
+        let rows = predictions.probabilities.get(SENTIMENT).map(Vec::len);
+        predictions.grades.clone().or_else(|| {
+            let score = |row| {
+                let sentiment = self.sentiment(predictions, row);
+                sentiment[2] - sentiment[0]
+            };
+            Some((0..rows?).map(score).collect())
+        })
+    }
+
     fn intents(&self, predictions: &Predictions, row: usize) -> Vec<IntentProbability> {
         let (Some(head), Some(rows)) =
             (self.heads.by_name.get(INTENT), predictions.probabilities.get(INTENT))

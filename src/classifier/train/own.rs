@@ -45,6 +45,8 @@ pub struct Labelled {
     pub truth: BTreeMap<String, Vec<Truth>>,
     /// Values to measure by, one a text or none at all.
     pub segments: Vec<String>,
+    /// Ratings of the sentiment, of any scale, one a text or none at all.
+    pub ratings: Vec<Option<f64>>,
 }
 
 /// Why labels cannot be trained on.
