@@ -8,6 +8,7 @@ pub mod calibration;
 pub mod confusion;
 pub mod coverage;
 pub mod noise;
+pub mod page;
 pub mod scores;
 pub mod segments;
 pub mod text;

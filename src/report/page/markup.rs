@@ -1,0 +1,125 @@
+//! Pieces of HTML; every name goes through [`escape`].
+
+use crate::fairness::Interval;
+
+/// Returns a text as it may stand in HTML, in an attribute too.
+#[must_use]
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // Control characters have no meaning in HTML.
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Returns a text, cut to some characters, as it may stand in HTML.
+pub(super) fn short(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return escape(text);
+    }
+    let kept: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    escape(&kept) + "…"
+}
+
+/// Returns a name for an empty value, and every other as it is.
+pub(super) fn named(value: &str) -> &str {
+    if value.is_empty() { "(none given)" } else { value }
+}
+
+/// Returns a share as `98.1 %`.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1}&nbsp;%", 100.0 * share)
+}
+
+/// Returns an interval of shares as `97.6 to 98.5 %`.
+pub(super) fn percents(interval: Interval) -> String {
+    format!("{:.1} to {:.1}&nbsp;%", 100.0 * interval.low, 100.0 * interval.high)
+}
+
+/// A headline number with what it means.
+pub(super) struct Card<'a> {
+    /// What is measured, plain.
+    pub(super) title: &'a str,
+    /// The number, as HTML.
+    pub(super) value: String,
+    /// How sure it is, as HTML; may be empty.
+    pub(super) range: String,
+    /// One sentence for people, as HTML.
+    pub(super) means: String,
+}
+
+impl Card<'_> {
+    /// Returns it as HTML.
+    pub(super) fn html(&self) -> String {
+        let (title, value, means) = (escape(self.title), &self.value, &self.means);
+        let range = if self.range.is_empty() {
+            String::new()
+        } else {
+            format!("<div class=\"range\">{}</div>", self.range)
+        };
+        format!(
+            "<div class=\"card\"><h3>{title}</h3><div class=\"value\">{value}</div>{range}\
+             <p>{means}</p></div>\n"
+        )
+    }
+}
+
+/// Returns a picture with a title and a sentence.
+pub(super) fn figure(title: &str, caption: &str, svg: &str) -> String {
+    format!(
+        "<figure><h3>{}</h3><figcaption>{caption}</figcaption>\n{svg}</figure>\n",
+        escape(title)
+    )
+}
+
+/// Returns a table; `columns` are plain, with whether they hold numbers; cells are HTML.
+pub(super) fn table(caption: &str, columns: &[(&str, bool)], rows: &[Vec<String>]) -> String {
+    let class = |number: bool| if number { " class=\"n\"" } else { "" };
+    let head: String = columns
+        .iter()
+        .map(|(name, number)| format!("<th scope=\"col\"{}>{}</th>", class(*number), escape(name)))
+        .collect();
+    let row = |cells: &Vec<String>| {
+        let cells = cells.iter().zip(columns);
+        let cells = cells.map(|(cell, (_, number))| format!("<td{}>{cell}</td>", class(*number)));
+        format!("<tr>{}</tr>\n", cells.collect::<String>())
+    };
+    let body: String = rows.iter().map(row).collect();
+    format!(
+        "<div class=\"scroll\"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>\
+         <tbody>\n{body}</tbody></table></div>\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_become_markup() {
+        assert_eq!(
+            escape("a <b> & \"c\" 'd'\u{1}"),
+            "a &lt;b&gt; &amp; &quot;c&quot; &#39;d&#39; "
+        );
+        assert_eq!(short("<script>", 4), "&lt;sc…");
+        assert_eq!(short("größe", 5), "größe");
+        assert_eq!((named(""), named("gold")), ("(none given)", "gold"));
+    }
+
+    #[test]
+    fn a_table_has_a_cell_for_each_column() {
+        let html = table("rows", &[("label", false), ("n", true)], &[vec!["a".into(), "1".into()]]);
+        assert!(html.contains("<tr><td>a</td><td class=\"n\">1</td></tr>"), "{html}");
+        assert_eq!(percent(0.9814), "98.1&nbsp;%");
+        assert_eq!(percents(Interval { low: 0.5, high: 0.75 }), "50.0 to 75.0&nbsp;%");
+    }
+}
