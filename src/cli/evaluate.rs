@@ -1,21 +1,25 @@
 //! `evenhand evaluate`: measures a model on labelled tickets.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 
 use super::{
     Format, classify,
     exit_code::{ExitCode, Failure},
-    labelled::{self, HeadColumn},
+    labelled::{self, Beside, HeadColumn},
     output,
 };
-use crate::classifier::{
-    Model,
-    evaluate::{HeadReport, Truth, head_report},
-    heads::Predictions,
-    metrics::as_f64,
-    train::own::Labelled,
+use crate::{
+    classifier::{Model, metrics::as_f64, train::own::Labelled},
+    report::{
+        Measured, Report,
+        page::{About, page},
+        text::text,
+    },
 };
 
 /// Arguments of `evenhand evaluate`.
@@ -31,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "COLUMN")]
     text_column: String,
     /// A head and its column of labels.
-    #[arg(long, value_name = "HEAD=COLUMN", required = true)]
+    #[arg(long, value_name = "HEAD=COLUMN", required_unless_present = "grade")]
     label: Vec<HeadColumn>,
     /// The intent label of texts that no intent fits.
     #[arg(long, value_name = "LABEL")]
@@ -39,6 +43,12 @@ pub struct Args {
     /// Measures each value of this column on its own, too.
     #[arg(long, value_name = "COLUMN")]
     segment: Option<String>,
+    /// A column of ratings, numbers of any scale, to compare the graded sentiment with.
+    #[arg(long, value_name = "COLUMN")]
+    grade: Option<String>,
+    /// Writes a page with all measures and pictures to this file, too.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -47,8 +57,8 @@ pub struct Args {
 /// [`Failure`] says what is wrong with the model, the file or the heads asked for.
 pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
     let outside = args.out_of_scope_label.as_deref();
-    let segment = args.segment.as_deref();
-    let rows = labelled::read(&args.data, &args.text_column, &args.label, outside, segment)
+    let beside = Beside { segment: args.segment.as_deref(), grade: args.grade.as_deref() };
+    let rows = labelled::read(&args.data, &args.text_column, &args.label, outside, beside)
         .map_err(|error| Failure::new(ExitCode::Usage, error))?;
     if rows.texts.is_empty() {
         let error = anyhow::anyhow!("{}: no row has a text", args.data.display());
@@ -60,53 +70,49 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
         let error = anyhow::anyhow!("the model has no head {head}; it has {}", there.join(", "));
         return Err(Failure::new(ExitCode::Usage, error));
     }
-    print(&model, &rows, format).map_err(Failure::from)
-}
-
-fn print(model: &Model, rows: &Labelled, format: Format) -> anyhow::Result<()> {
-    let started = tokio::time::Instant::now();
-    let tokens = rows.texts.iter().map(|text| model.tokens(text)).collect::<Result<Vec<_>, _>>()?;
-    let features = model.features(&tokens.iter().collect::<Vec<_>>(), |_| {})?;
-    let predictions = model.heads.predict(&features)?;
-    let speed = as_f64(rows.texts.len()) / started.elapsed().as_secs_f64();
-    let all: Vec<usize> = (0..rows.texts.len()).collect();
-    let reports = reports(model, rows, &predictions, &all);
-    let numbers = [("tickets_per_second", speed)];
-    let mut segments: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (row, segment) in rows.segments.iter().enumerate() {
-        segments.entry(segment).or_default().push(row);
-    }
-    if format == Format::Json {
-        let mut value = labelled::json(&reports, &numbers)?;
-        if let Some(fields) = value.as_object_mut().filter(|_| !segments.is_empty()) {
-            let mut by_segment = serde_json::Map::new();
-            for (segment, of) in &segments {
-                let reports = self::reports(model, rows, &predictions, of);
-                by_segment.insert((*segment).to_owned(), labelled::json(&reports, &[])?);
-            }
-            fields.insert("segments".to_owned(), by_segment.into());
-        }
-        return output::print(&value.to_string()).context("standard output");
-    }
-    labelled::print_reports(&reports, &numbers, format)?;
-    for (segment, of) in &segments {
-        output::print(&format!("\nsegment {segment}"))?;
-        labelled::print_reports(&self::reports(model, rows, &predictions, of), &[], format)?;
+    let report = measure(&model, &rows)?;
+    print(&report, format)?;
+    if let Some(path) = &args.html {
+        let about = About {
+            model: &model.manifest.id(),
+            data: &file_name(&args.data),
+            rows: rows.texts.len(),
+            segment: args.segment.as_deref(),
+        };
+        fs::write(path, page(&report, about))
+            .with_context(|| path.display().to_string())
+            .map_err(|error| Failure::new(ExitCode::Usage, error))?;
     }
     Ok(())
 }
 
-/// Measures every head asked for on some of the rows.
-fn reports(
-    model: &Model,
-    rows: &Labelled,
-    predictions: &Predictions,
-    of: &[usize],
-) -> BTreeMap<String, HeadReport> {
-    let part = predictions.pick(of);
-    let reports = rows.truth.iter().filter_map(|(head, truth)| {
-        let truth: Vec<Truth> = of.iter().map(|row| truth[*row].clone()).collect();
-        Some((head.clone(), head_report(&model.heads, head, &part, &truth)?))
-    });
-    reports.collect()
+fn measure(model: &Model, rows: &Labelled) -> anyhow::Result<Report> {
+    let started = tokio::time::Instant::now();
+    let tokens = rows.texts.iter().map(|text| model.tokens(text)).collect::<Result<Vec<_>, _>>()?;
+    let features = model.features(&tokens.iter().collect::<Vec<_>>(), |_| {})?;
+    let predictions = model.heads.predict(&features)?;
+    let tickets_per_second = as_f64(rows.texts.len()) / started.elapsed().as_secs_f64();
+    let sentiment_scores = model.sentiment_scores(&predictions);
+    let measured = Measured {
+        heads: &model.heads,
+        predictions: &predictions,
+        sentiment_scores: sentiment_scores.as_deref(),
+        rows,
+        tickets_per_second,
+    };
+    Ok(measured.report())
+}
+
+/// The folder is nobody's business.
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn print(report: &Report, format: Format) -> anyhow::Result<()> {
+    let lines = match format {
+        // By way of a value, so that a head with the name of another field gives it way.
+        Format::Json => serde_json::to_value(report)?.to_string(),
+        Format::Text => text(report),
+    };
+    output::print(&lines).context("standard output")
 }

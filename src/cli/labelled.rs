@@ -1,6 +1,11 @@
 //! Labelled texts on the command line, for `train` and `evaluate`.
 
-use std::{collections::BTreeMap, path::Path, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    num::ParseFloatError,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use super::{Format, output};
 use crate::classifier::{
@@ -37,20 +42,46 @@ impl FromStr for HeadColumn {
     }
 }
 
-/// Reads the rows that have a text; the others are counted on standard error. `segment` is a further
-/// column, to measure by.
+/// The columns to measure by, beside those of labels.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// The column of segments.
+    pub segment: Option<&'a str>,
+    /// The column of ratings of the sentiment.
+    pub grade: Option<&'a str>,
+}
+
+/// Why labelled rows could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelledError {
+    /// The file or a column of it.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    /// A rating is no number. What it is instead is not shown: it may be a text.
+    #[error("{}: line {line}: the rating in column {column} is no number", path.display())]
+    Rating {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row starts.
+        line: u64,
+        /// The column of ratings.
+        column: String,
+    },
+}
+
+/// Reads the rows that have a text; the others are counted on standard error.
 ///
 /// # Errors
-/// [`RowsError`] names the file, and the column that is missing.
+/// [`LabelledError`] names the file, and the column that is missing or the line that is wrong.
 pub fn read(
     path: &Path,
     text_column: &str,
     heads: &[HeadColumn],
     out_of_scope_label: Option<&str>,
-    segment: Option<&str>,
-) -> Result<Labelled, RowsError> {
+    beside: Beside<'_>,
+) -> Result<Labelled, LabelledError> {
     let columns = heads.iter().map(|head| head.column.as_str());
-    let columns: Vec<&str> = columns.chain(segment).collect();
+    let columns: Vec<&str> = columns.chain(beside.segment).chain(beside.grade).collect();
     let mut labelled = Labelled::default();
     let mut empty = Vec::new();
     for row in rows::read(path, text_column, &columns)? {
@@ -61,7 +92,15 @@ pub fn read(
         labelled.texts.push(row.text);
         labelled.lines.push(row.line);
         let mut values = row.values;
-        if segment.is_some() {
+        if let Some(column) = beside.grade {
+            let value = values.pop().unwrap_or_default();
+            labelled.ratings.push(rating(&value).map_err(|_| LabelledError::Rating {
+                path: path.to_owned(),
+                line: row.line,
+                column: column.to_owned(),
+            })?);
+        }
+        if beside.segment.is_some() {
             labelled.segments.extend(values.pop());
         }
         for (head, value) in heads.iter().zip(values) {
@@ -76,6 +115,16 @@ pub fn read(
         ));
     }
     Ok(labelled)
+}
+
+/// Reads a rating; an empty one is none.
+fn rating(value: &str) -> Result<Option<f64>, ParseFloatError> {
+    let finite = |rating: &f64| rating.is_finite();
+    if value.is_empty() {
+        Ok(None)
+    } else {
+        value.parse().map(|rating| Some(rating).filter(finite))
+    }
 }
 
 fn truth(head: &HeadColumn, value: String, out_of_scope_label: Option<&str>) -> Truth {

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{
     Format,
     exit_code::{ExitCode, Failure},
-    labelled::{self, HeadColumn},
+    labelled::{self, Beside, HeadColumn, LabelledError},
     output,
 };
 use crate::classifier::{
@@ -96,7 +96,7 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
         return print_manifest(&artifact.manifest, format).map_err(Failure::from);
     }
     let trained = own(args, base, inherited).map_err(|error| {
-        let usage = error.is::<LabelsError>() || error.is::<crate::classifier::rows::RowsError>();
+        let usage = error.is::<LabelsError>() || error.is::<LabelledError>();
         Failure::new(if usage { ExitCode::Usage } else { ExitCode::Unexpected }, error)
     })?;
     let mut artifact = trained.artifact;
@@ -127,11 +127,12 @@ fn own(args: &Args, base: Base, inherited: Heads) -> anyhow::Result<Trained> {
         anyhow::bail!("--data and --text-column are missing")
     };
     let outside = args.out_of_scope_label.as_deref();
-    let mut all = labelled::read(data, column, &args.label, outside, None)?;
+    let read = |file| labelled::read(file, column, &args.label, outside, Beside::default());
+    let mut all = read(data)?;
     let (train, held_out) = match &args.validation {
         Some(file) => {
             let from = u32::try_from(all.texts.len())?;
-            labelled::append(&mut all, labelled::read(file, column, &args.label, outside, None)?);
+            labelled::append(&mut all, read(file)?);
             let to = u32::try_from(all.texts.len())?;
             ((0..from).collect(), (from..to).collect())
         }

@@ -7,6 +7,7 @@ mod classifier;
 mod cli_serve;
 mod demo;
 mod durability;
+mod evaluate;
 mod fairness_reference;
 mod grpc;
 mod limits;
