@@ -1,11 +1,16 @@
-//! Which language a text is in, and whether the model reads it.
+//! Which language a text is in, and whether a model reads it.
 //!
 //! Tickets are short, and letter statistics need long texts. So the small words that every sentence
 //! is made of speak first, for the languages support desks meet most; letter statistics (whatlang)
-//! speak for the rest. A text counts as foreign only on evidence; everything else in Latin letters is
-//! taken for readable, with the language left open.
+//! speak for the rest. A text counts as foreign only on evidence; everything else in the letters of a
+//! language that the model reads is taken for readable.
+
+mod codes;
+mod small_words;
 
 use whatlang::{Lang, Script};
+
+use self::{codes::iso_639_1, small_words::by_small_words};
 
 /// Fewest letters of a text in Latin script whose letter statistics are believed.
 const LETTERS_MIN: usize = 12;
@@ -17,364 +22,78 @@ const CONFIDENCE_MIN_SHORT: f64 = 0.8;
 const LONG_LETTERS: usize = 40;
 /// Fewest letters of a text whose small words are believed.
 const LETTERS_MIN_SMALL_WORDS: usize = 6;
-/// Of so many words, one must be a small word of the language.
-const WORDS_PER_SMALL_WORD: usize = 6;
-
-/// Small and frequent words by language, and those of support. Words shared by several languages
-/// count for each of them.
-const SMALL_WORDS: &[(&str, &[&str])] = &[
-    (
-        "en",
-        &[
-            "the", "and", "my", "is", "you", "your", "to", "of", "it", "not", "have", "was", "for",
-            "this", "with", "what", "how", "where", "when", "please", "order", "i", "can", "want",
-            "need", "are", "do", "help", "refund", "account", "am", "on", "in", "that", "but",
-            "from", "why", "cancel", "thanks", "it's", "i'm", "don't",
-        ],
-    ),
-    (
-        "es",
-        &[
-            "el", "la", "los", "las", "un", "una", "mi", "mis", "que", "qué", "de", "del", "en",
-            "por", "para", "con", "no", "y", "es", "está", "pedido", "favor", "quiero", "cómo",
-            "como", "dónde", "gracias", "hola", "necesito", "ha", "he", "muy", "cuenta", "puedo",
-            "lo", "pero", "desde", "ustedes", "mañana", "llegado",
-        ],
-    ),
-    (
-        "pt",
-        &[
-            "o",
-            "os",
-            "as",
-            "um",
-            "uma",
-            "meu",
-            "minha",
-            "que",
-            "de",
-            "do",
-            "da",
-            "em",
-            "na",
-            "por",
-            "para",
-            "com",
-            "não",
-            "e",
-            "é",
-            "está",
-            "pedido",
-            "quero",
-            "como",
-            "onde",
-            "obrigado",
-            "obrigada",
-            "olá",
-            "preciso",
-            "muito",
-            "conta",
-            "posso",
-            "mas",
-            "desde",
-            "vocês",
-            "foi",
-            "ainda",
-            "encomenda",
-            "bom",
-            "dia",
-        ],
-    ),
-    (
-        "fr",
-        &[
-            "le", "la", "les", "un", "une", "mon", "ma", "mes", "que", "de", "du", "des", "en",
-            "pour", "avec", "ne", "pas", "et", "est", "commande", "bonjour", "je", "j'ai", "vous",
-            "votre", "comment", "où", "merci", "suis", "ai", "c'est", "sur", "dans", "au", "mais",
-            "depuis", "voudrais", "il", "ce", "qui", "colis", "mot", "passe",
-        ],
-    ),
-    (
-        "de",
-        &[
-            "der",
-            "die",
-            "das",
-            "ein",
-            "eine",
-            "einen",
-            "mein",
-            "meine",
-            "meiner",
-            "ich",
-            "ist",
-            "nicht",
-            "und",
-            "für",
-            "mit",
-            "bitte",
-            "bestellung",
-            "wie",
-            "wo",
-            "danke",
-            "hallo",
-            "sie",
-            "ihr",
-            "ihre",
-            "zu",
-            "auf",
-            "von",
-            "im",
-            "den",
-            "dem",
-            "habe",
-            "möchte",
-            "kann",
-            "aber",
-            "seit",
-            "noch",
-            "wann",
-            "rechnung",
-            "guten",
-            "tag",
-            "es",
-            "mir",
-            "konto",
-        ],
-    ),
-    (
-        "it",
-        &[
-            "il",
-            "lo",
-            "la",
-            "gli",
-            "un",
-            "una",
-            "mio",
-            "mia",
-            "che",
-            "di",
-            "del",
-            "della",
-            "in",
-            "per",
-            "con",
-            "non",
-            "e",
-            "è",
-            "ordine",
-            "vorrei",
-            "come",
-            "dove",
-            "grazie",
-            "ciao",
-            "buongiorno",
-            "ho",
-            "sono",
-            "molto",
-            "posso",
-            "ma",
-            "ancora",
-            "conto",
-            "pacco",
-        ],
-    ),
-    (
-        "nl",
-        &[
-            "de",
-            "het",
-            "een",
-            "mijn",
-            "ik",
-            "is",
-            "niet",
-            "en",
-            "voor",
-            "met",
-            "bestelling",
-            "hoe",
-            "waar",
-            "bedankt",
-            "hallo",
-            "u",
-            "uw",
-            "van",
-            "op",
-            "heb",
-            "wil",
-            "kan",
-            "maar",
-            "nog",
-            "naar",
-            "dat",
-            "zijn",
-            "alstublieft",
-        ],
-    ),
-    (
-        "pl",
-        &[
-            "i",
-            "w",
-            "z",
-            "na",
-            "do",
-            "nie",
-            "jest",
-            "się",
-            "moje",
-            "mój",
-            "moja",
-            "że",
-            "jak",
-            "gdzie",
-            "dziękuję",
-            "dzień",
-            "dobry",
-            "proszę",
-            "zamówienie",
-            "zamówienia",
-            "mam",
-            "czy",
-            "od",
-            "za",
-            "po",
-            "to",
-            "paczka",
-            "chcę",
-            "ale",
-            "konto",
-        ],
-    ),
-];
 
 /// What was found of a text's language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Detected {
     /// ISO 639-1 code; `None` when undetermined.
     pub code: Option<&'static str>,
-    /// Whether the model reads it: English, or undetermined in Latin letters.
-    pub supported: bool,
+    /// Whether the code is more than the likeliest of its letters.
+    sure: bool,
+    /// The letters; `None` when there are none.
+    script: Option<Script>,
 }
 
-const UNDETERMINED: Detected = Detected { code: None, supported: true };
+impl Detected {
+    /// Returns whether a model that reads `languages` (ISO 639-1) reads the text: it is in one of
+    /// them, or may be, by its letters.
+    #[must_use]
+    pub fn read_by(&self, languages: &[impl AsRef<str>]) -> bool {
+        let reads = |code: &str| languages.iter().any(|language| language.as_ref() == code);
+        if self.code.is_some_and(reads) {
+            return true;
+        }
+        let written_so =
+            |script: Script| script.langs().iter().any(|lang| iso_639_1(*lang).is_some_and(reads));
+        !self.sure && self.script.is_none_or(written_so)
+    }
+}
 
 /// Returns the language of a text.
 #[must_use]
 pub fn detect(text: &str) -> Detected {
-    let Some(info) = whatlang::detect(text) else { return UNDETERMINED };
-    let found = |code| Detected { code, supported: code == Some("en") };
+    let Some(info) = whatlang::detect(text) else {
+        return Detected { code: None, sure: false, script: None };
+    };
+    let script = Some(info.script());
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let confidence_min = if letters < LONG_LETTERS { CONFIDENCE_MIN_SHORT } else { CONFIDENCE_MIN };
+    let sure = letters >= LETTERS_MIN && info.confidence() >= confidence_min;
     let code = iso_639_1(info.lang());
     if info.script() != Script::Latin {
-        return Detected { code, supported: false };
+        // Letters that only one language has are evidence at any length.
+        return Detected { code, sure: sure || info.script().langs().len() == 1, script };
     }
-    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     if let Some(code) = by_small_words(text).filter(|_| letters >= LETTERS_MIN_SMALL_WORDS) {
-        return found(Some(code));
+        return Detected { code: Some(code), sure: true, script };
     }
-    let short = letters < LONG_LETTERS;
-    let confidence_min = if short { CONFIDENCE_MIN_SHORT } else { CONFIDENCE_MIN };
-    let sure = info.lang() == Lang::Eng || info.confidence() >= confidence_min;
-    if letters >= LETTERS_MIN && sure { found(code) } else { UNDETERMINED }
+    // Broken English is the likeliest stranger in Latin letters, so less is asked of it.
+    let english = info.lang() == Lang::Eng && letters >= LETTERS_MIN;
+    Detected { code: code.filter(|_| sure || english), sure, script }
 }
 
-/// Returns the one language that most of a text's small words belong to: at least two different ones.
-fn by_small_words(text: &str) -> Option<&'static str> {
-    let lower = text.to_lowercase().replace('\u{2019}', "'");
-    let mut words: Vec<&str> = lower
-        .split(|c: char| !c.is_alphabetic() && c != '\'')
-        .filter(|word| !word.is_empty())
-        .collect();
-    let word_count = words.len();
-    words.sort_unstable();
-    words.dedup();
-    let mut counts: Vec<(usize, &str)> = SMALL_WORDS
-        .iter()
-        .map(|(code, small)| (words.iter().filter(|word| small.contains(word)).count(), *code))
-        .collect();
-    counts.sort_unstable_by(|a, b| b.cmp(a));
-    let [(best, code), (second, _), ..] = counts.as_slice() else { return None };
-    let enough = *best >= 2 && best * WORDS_PER_SMALL_WORD >= word_count.min(60);
-    (enough && best > second).then_some(*code)
+/// Returns the codes of all languages that are told apart, in order.
+#[must_use]
+pub fn known() -> Vec<&'static str> {
+    let mut codes: Vec<_> = Lang::all().iter().filter_map(|lang| iso_639_1(*lang)).collect();
+    codes.sort_unstable();
+    codes
 }
 
-/// Returns the two-letter code; `None` for a language that has none.
-#[expect(clippy::too_many_lines, reason = "a line for each language")]
-fn iso_639_1(lang: Lang) -> Option<&'static str> {
-    Some(match lang {
-        Lang::Epo => "eo",
-        Lang::Eng => "en",
-        Lang::Rus => "ru",
-        Lang::Cmn => "zh",
-        Lang::Spa => "es",
-        Lang::Por => "pt",
-        Lang::Ita => "it",
-        Lang::Ben => "bn",
-        Lang::Fra => "fr",
-        Lang::Deu => "de",
-        Lang::Ukr => "uk",
-        Lang::Kat => "ka",
-        Lang::Ara => "ar",
-        Lang::Hin => "hi",
-        Lang::Jpn => "ja",
-        Lang::Heb => "he",
-        Lang::Yid => "yi",
-        Lang::Cym => "cy",
-        Lang::Pol => "pl",
-        Lang::Amh => "am",
-        Lang::Jav => "jv",
-        Lang::Kor => "ko",
-        Lang::Nob => "no",
-        Lang::Dan => "da",
-        Lang::Swe => "sv",
-        Lang::Fin => "fi",
-        Lang::Tur => "tr",
-        Lang::Nld => "nl",
-        Lang::Hun => "hu",
-        Lang::Ces => "cs",
-        Lang::Ell => "el",
-        Lang::Bul => "bg",
-        Lang::Bel => "be",
-        Lang::Mar => "mr",
-        Lang::Kan => "kn",
-        Lang::Ron => "ro",
-        Lang::Slv => "sl",
-        Lang::Hrv => "hr",
-        Lang::Srp => "sr",
-        Lang::Mkd => "mk",
-        Lang::Lit => "lt",
-        Lang::Lav => "lv",
-        Lang::Est => "et",
-        Lang::Tam => "ta",
-        Lang::Vie => "vi",
-        Lang::Urd => "ur",
-        Lang::Tha => "th",
-        Lang::Guj => "gu",
-        Lang::Uzb => "uz",
-        Lang::Pan => "pa",
-        Lang::Aze => "az",
-        Lang::Ind => "id",
-        Lang::Tel => "te",
-        Lang::Pes => "fa",
-        Lang::Mal => "ml",
-        Lang::Ori => "or",
-        Lang::Mya => "my",
-        Lang::Nep => "ne",
-        Lang::Sin => "si",
-        Lang::Khm => "km",
-        Lang::Tuk => "tk",
-        Lang::Aka => "ak",
-        Lang::Zul => "zu",
-        Lang::Sna => "sn",
-        Lang::Afr => "af",
-        Lang::Lat => "la",
-        Lang::Slk => "sk",
-        Lang::Cat => "ca",
-        Lang::Tgl => "tl",
-        Lang::Hye => "hy",
-    })
+/// Takes the code of a language that is told apart.
+///
+/// # Errors
+/// Says which are allowed.
+pub fn code(text: &str) -> Result<String, String> {
+    let known = known();
+    if known.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is no language that is told apart here; allowed are ISO 639-1 codes, two small \
+         letters: {}",
+        known.join(", ")
+    ))
 }
 
 #[cfg(test)]
@@ -398,7 +117,8 @@ mod tests {
             ("waar is mijn bestelling", "nl"),
         ] {
             let found = detect(text);
-            assert_eq!((found.code, found.supported), (Some(code), false), "{text}");
+            assert_eq!((found.code, found.read_by(&["en"])), (Some(code), false), "{text}");
+            assert!(found.read_by(&["en", code]), "{text}");
         }
     }
 
@@ -415,8 +135,47 @@ mod tests {
             "12345",
             "",
         ] {
-            assert!(detect(text).supported, "{text} {:?}", detect(text));
+            assert!(detect(text).read_by(&["en"]), "{text} {:?}", detect(text));
         }
         assert_eq!(detect("I would like to cancel my order, please.").code, Some("en"));
+    }
+
+    #[test]
+    fn what_a_model_reads_is_what_it_declares() {
+        let english = detect("I would like to cancel my order and get my money back, please.");
+        let russian = detect("Здравствуйте, где мой заказ? Я жду его уже две недели.");
+        for (languages, english_read, russian_read) in [
+            (vec!["en"], true, false),
+            (vec!["de", "ru"], false, true),
+            (vec!["de", "en", "ru"], true, true),
+            (vec!["el"], false, false),
+        ] {
+            assert_eq!(english.read_by(&languages), english_read, "{languages:?}");
+            assert_eq!(russian.read_by(&languages), russian_read, "{languages:?} {russian:?}");
+        }
+    }
+
+    #[test]
+    fn short_texts_are_taken_for_a_language_with_their_letters() {
+        for (text, languages, read) in [
+            ("refund pls", vec!["de"], true),
+            ("refund pls", vec!["ar"], false),
+            ("заказ", vec!["ru"], true),
+            ("заказ", vec!["en", "de"], false),
+            ("4411", vec!["ar"], true),
+            ("안녕", vec!["en", "de"], false),
+        ] {
+            assert_eq!(detect(text).read_by(&languages), read, "{text} {languages:?}");
+        }
+    }
+
+    #[test]
+    fn codes_are_those_that_can_be_told_apart() {
+        assert_eq!(code("de").as_deref(), Ok("de"));
+        for wrong in ["english", "DE", "xx", "is", ""] {
+            let error = code(wrong).unwrap_err();
+            assert!(error.contains("two small letters: af, ak, am") && error.contains(wrong));
+        }
+        assert!(known().len() > 60 && known().windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

@@ -6,7 +6,7 @@ use candle_core::Device;
 
 use super::{
     ModelInfo, TextReader,
-    artifact::{Artifact, ENCODER, HEADS, Manifest, ModelError, TOKENIZER, sha256},
+    artifact::{Artifact, ENCODER, HEADS, MANIFEST, Manifest, ModelError, TOKENIZER, sha256},
     encoder::Encoder,
     features::Features,
     heads::{Heads, INTENT, Predictions, SENTIMENT, URGENCY, argmax},
@@ -46,6 +46,7 @@ impl Model {
     /// [`ModelError`] names the file that does not fit the manifest.
     pub fn from_artifact(artifact: &Artifact) -> Result<Self, ModelError> {
         let manifest = artifact.manifest.clone();
+        check_languages(&manifest, &artifact.dir.join(MANIFEST))?;
         let device = Device::Cpu;
         let path = |name: &str| artifact.dir.join(name);
         let weights = |name: &str, bytes: &[u8]| {
@@ -144,7 +145,7 @@ impl Model {
             urgency_score: (urgency[1] + 2.0 * urgency[2] + 3.0 * urgency[3]) / 3.0,
             urgency_confidence: urgency[level],
             language: detection.code.map(str::to_owned),
-            language_supported: detection.supported,
+            language_supported: detection.read_by(&self.manifest.languages),
             truncated,
         }
     }
@@ -238,6 +239,17 @@ pub fn sentiment_of(label: &str) -> Option<Sentiment> {
 
 fn weights_error(path: PathBuf, source: WeightsError) -> ModelError {
     ModelError::Weights { path, source }
+}
+
+fn check_languages(manifest: &Manifest, path: &Path) -> Result<(), ModelError> {
+    let invalid = |reason: String| ModelError::Invalid { path: path.to_owned(), reason };
+    if manifest.languages.is_empty() {
+        return Err(invalid(
+            "languages is empty; allowed is at least one ISO 639-1 code".to_owned(),
+        ));
+    }
+    let checked = manifest.languages.iter().try_for_each(|text| language::code(text).map(drop));
+    checked.map_err(|reason| invalid(format!("languages: {reason}")))
 }
 
 fn check_sizes(

@@ -9,6 +9,9 @@ use crate::domain::reading::{IntentProbability, Reading, ReadingSource, Sentimen
 /// Name and version of the rules, as in [`Reading::model`].
 pub const NAME: &str = "rules-1";
 
+/// The language of the words below.
+const LANGUAGE: &str = "en";
+
 /// What a match is worth: enough to be routed by a policy that trusts an even chance.
 ///
 /// A guess, not a measurement; readings by rules are marked as such.
@@ -62,8 +65,8 @@ pub fn read(text: &str, language_hint: Option<&str>) -> Reading {
     let detected = language::detect(text);
     let language = language_hint.map(str::to_owned).or_else(|| detected.code.map(str::to_owned));
     let supported = match language_hint {
-        Some(code) => code == "en",
-        None => detected.supported,
+        Some(code) => code == LANGUAGE,
+        None => detected.read_by(&[LANGUAGE]),
     };
     let words = words(text);
     let intent = INTENTS
