@@ -18,7 +18,9 @@ pub enum WeightsError {
     #[error("not a safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
     /// A tensor has a type that is not read.
-    #[error("weight {name} has type {found:?}; expected F32, F16, BF16, or I8 with scales")]
+    #[error(
+        "weight {name} has type {found:?}; allowed are F32, F16, BF16, and I8 in our own models"
+    )]
     Type {
         /// Of the tensor.
         name: String,
@@ -32,6 +34,30 @@ pub enum WeightsError {
         name: String,
         /// Its rows.
         rows: usize,
+    },
+    /// A weight is not there.
+    #[error("weight {name} is missing")]
+    Missing {
+        /// Of the tensor.
+        name: String,
+    },
+    /// A weight has another shape.
+    #[error("weight {name} has shape {found:?}, config.json says {expected:?}")]
+    Shape {
+        /// Of the tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// That of the configuration.
+        expected: Vec<usize>,
+    },
+    /// A weight that no arithmetic survives.
+    #[error("weight {name} has {count} numbers that are infinite or none; allowed are finite ones")]
+    NotFinite {
+        /// Of the tensor.
+        name: String,
+        /// How many.
+        count: usize,
     },
     /// candle refused.
     #[error(transparent)]
@@ -50,17 +76,26 @@ pub fn read(bytes: &[u8], device: &Device) -> Result<BTreeMap<String, Tensor>, W
             continue;
         }
         let values = match view.dtype() {
-            Dtype::F32 => floats(view.data()),
-            Dtype::F16 => halves(view.data(), half_to_f32),
-            Dtype::BF16 => halves(view.data(), |bits| f32::from_bits(u32::from(bits) << 16)),
             Dtype::I8 => widen(&file, &name, &view)?,
             // Counters such as BERT's position_ids; no weight of ours.
             Dtype::I64 => continue,
-            found => return Err(WeightsError::Type { name, found }),
+            found => floats_of(found, view.data())
+                .ok_or_else(|| WeightsError::Type { name: name.clone(), found })?,
         };
         tensors.insert(name, Tensor::from_vec(values, view.shape(), device)?);
     }
     Ok(tensors)
+}
+
+/// Returns numbers of a floating-point type as f32; `None` when the type is another.
+#[must_use]
+pub fn floats_of(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
+    match dtype {
+        Dtype::F32 => Some(floats(data)),
+        Dtype::F16 => Some(halves(data, half_to_f32)),
+        Dtype::BF16 => Some(halves(data, |bits| f32::from_bits(u32::from(bits) << 16))),
+        _ => None,
+    }
 }
 
 /// Returns a file of tensors; matrices of the names that `quantised` picks take a byte a weight.

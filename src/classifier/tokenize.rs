@@ -35,6 +35,23 @@ impl TextTokenizer {
         self.inner.get_vocab_size(true)
     }
 
+    /// Returns the largest number of a token.
+    #[must_use]
+    pub fn largest_id(&self) -> u32 {
+        self.inner.get_vocab(true).into_values().max().unwrap_or(0)
+    }
+
+    /// Returns whether a text gets a special token before and after it.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot encode the text.
+    pub fn marks_both_ends(&self, text: &str) -> Result<bool, tokenizers::Error> {
+        let encoding = self.inner.encode_fast(text, true)?;
+        let special = encoding.get_special_tokens_mask();
+        let ends = [special.first(), special.last()];
+        Ok(special.len() >= 2 && ends.iter().all(|special| *special == Some(&1)))
+    }
+
     /// Splits a text. A cut text keeps its first tokens and the closing special token.
     ///
     /// # Errors

@@ -21,8 +21,10 @@ use crate::classifier::{
     artifact::{Artifact, MANIFEST},
     find_model,
     heads::Heads,
+    language,
+    metrics::as_f64,
     train::{
-        base::Base,
+        base::{Base, Foreign},
         finetune::{self, FinetunePlan},
         own::{self, Labelled, LabelsError, OwnPlan, Trained},
         shipped::{self, ShippedPlan},
@@ -31,6 +33,9 @@ use crate::classifier::{
 
 /// Seed when none is given.
 const SEED: u64 = 20_261_124;
+
+/// From here on loading is announced: what a small machine may not have to spare.
+const BIG_LOAD_BYTES: usize = 512 << 20;
 
 /// Arguments of `evenhand train`.
 #[derive(Debug, clap::Args)]
@@ -55,9 +60,15 @@ pub struct Args {
     /// last whole pass over the texts.
     #[arg(long, requires = "data")]
     full: bool,
-    /// Folder of the encoder to start from: one of ours, or a BERT-family one in safetensors.
+    /// Folder of the encoder to start from: one of ours, or one of the BERT or RoBERTa family in
+    /// safetensors (see models/README.md).
     #[arg(long, value_name = "DIR")]
     encoder: Option<PathBuf>,
+    /// Languages that the encoder reads, as ISO 639-1 codes; those of the model it comes from when
+    /// absent, or else English. Tickets in others are not guessed at.
+    #[arg(long, value_name = "CODE,…", value_delimiter = ',', value_parser = language::code)]
+    #[arg(conflicts_with = "shipped")]
+    languages: Vec<String>,
     /// Trains the shipped model again, from this folder of public data sets (see models/README.md).
     #[arg(long, value_name = "DIR", requires = "corpus")]
     shipped: Option<PathBuf>,
@@ -82,7 +93,12 @@ pub struct Args {
 pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
     let started = tokio::time::Instant::now();
     let usage = |error: anyhow::Error| Failure::new(ExitCode::Usage, error);
-    let (base, inherited) = encoder(args.encoder.as_deref()).map_err(usage)?;
+    let (mut base, inherited) = encoder(args.encoder.as_deref()).map_err(usage)?;
+    if !args.languages.is_empty() {
+        base.languages = args.languages.clone();
+        base.languages.sort_unstable();
+        base.languages.dedup();
+    }
     if let (Some(data_dir), Some(corpus_dir)) = (&args.shipped, &args.corpus) {
         let plan = ShippedPlan {
             data_dir: data_dir.clone(),
@@ -116,7 +132,17 @@ fn encoder(dir: Option<&Path>) -> anyhow::Result<(Base, Heads)> {
         None => find_model(None)?,
     };
     if !dir.join(MANIFEST).is_file() {
-        return Ok((Base::read(&dir, &Device::Cpu)?, Heads::default()));
+        let foreign = Foreign::open(&dir)?;
+        if foreign.memory_bytes() >= BIG_LOAD_BYTES {
+            output::complain(&format!(
+                "{}: {:.0} million weights; loading them takes about {:.1} GiB of memory, and with \
+                 --full learning takes several times as much",
+                dir.display(),
+                as_f64(foreign.weights()) / 1e6,
+                as_f64(foreign.memory_bytes()) / f64::from(1 << 30)
+            ));
+        }
+        return Ok((foreign.load(&Device::Cpu)?, Heads::default()));
     }
     let artifact = Artifact::read(&dir)?;
     Ok((Base::of_artifact(&artifact, &Device::Cpu)?, own::inherit(&artifact)?))

@@ -332,6 +332,7 @@ fn tiny() -> Base {
         weights,
         tokenizer: tokenizer.to_string().into_bytes(),
         tokens_max: 32,
+        languages: vec!["en".to_owned()],
         file: None,
     }
 }

@@ -8,6 +8,7 @@ mod cli_serve;
 mod demo;
 mod durability;
 mod evaluate;
+mod encoders;
 mod fairness_reference;
 mod grpc;
 mod limits;

@@ -31,12 +31,14 @@ impl Parts {
     ///
     /// # Errors
     /// [`ModelError`] when the weights or the tokenizer do not fit.
-    pub fn new(base: Base, device: &Device) -> Result<Self, ModelError> {
+    pub fn new(mut base: Base, device: &Device) -> Result<Self, ModelError> {
         let weights = |source| ModelError::Weights { path: PathBuf::from("the encoder"), source };
         let encoder_file = match &base.file {
             Some(file) => file.clone(),
             None => quantise::write(&base.weights, |_| true).map_err(weights)?,
         };
+        // What was read is quantised now; a large encoder need not be there twice.
+        base.weights.clear();
         let read: BTreeMap<String, Tensor> =
             quantise::read(&encoder_file, device).map_err(weights)?;
         let encoder = Encoder::new(base.config.clone(), &read)?;
@@ -95,7 +97,7 @@ impl Parts {
             version: version.to_owned(),
             description: description.to_owned(),
             licence: LICENCE.to_owned(),
-            languages: vec!["en".to_owned()],
+            languages: self.base.languages.clone(),
             tokens_max: self.base.tokens_max,
             encoder: self.base.config.clone(),
             files: Vec::new(),
