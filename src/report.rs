@@ -21,7 +21,7 @@ use crate::{
     classifier::{
         evaluate::{HeadReport, Truth, head_report},
         heads::{Heads, INTENT, Predictions},
-        train::own::Labelled,
+        train::labelled::Labelled,
     },
     fairness::Interval,
 };

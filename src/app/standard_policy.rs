@@ -13,7 +13,7 @@ const TRIAGE: &str = "triage";
 /// A route: its skill, what the skill means, its target in seconds, and its intents.
 type Line = (&'static str, &'static str, u32, &'static [&'static str]);
 
-const ROUTES: [Line; 7] = [
+const ROUTES: [Line; 13] = [
     (
         "orders",
         "Placing, changing and cancelling orders",
@@ -53,7 +53,33 @@ const ROUTES: [Line; 7] = [
             "newsletter_subscription",
         ],
     ),
-    ("feedback", "Complaints and reviews", 3600, &["complaint", "review"]),
+    ("safety", "Dangers to life, health and safety", 120, &["report_emergency"]),
+    ("security", "Fraud and personal data", 600, &["report_fraud", "report_privacy_issue"]),
+    (
+        "technical",
+        "Outages, faults and repairs",
+        900,
+        &["report_outage", "technical_issue", "repair_request"],
+    ),
+    (
+        "products",
+        "Questions on products, and defects",
+        1800,
+        &["product_question", "product_defect"],
+    ),
+    ("bookings", "Reservations, tickets and appointments", 900, &["booking_issue"]),
+    (
+        "casework",
+        "Applications, documents and claims",
+        3600,
+        &["application_or_document", "file_claim"],
+    ),
+    (
+        "feedback",
+        "Complaints, reviews, praise and ideas",
+        3600,
+        &["complaint", "review", "praise", "suggestion"],
+    ),
     (
         TRIAGE,
         "Finds out what a customer needs",
@@ -160,7 +186,9 @@ mod tests {
     use super::*;
 
     /// The intents of the shipped model.
-    const INTENTS: [&str; 27] = [
+    const INTENTS: [&str; 40] = [
+        "application_or_document",
+        "booking_issue",
         "cancel_order",
         "change_order",
         "change_shipping_address",
@@ -176,16 +204,27 @@ mod tests {
         "delivery_options",
         "delivery_period",
         "edit_account",
+        "file_claim",
         "get_invoice",
         "get_refund",
         "newsletter_subscription",
         "payment_issue",
         "place_order",
+        "praise",
+        "product_defect",
+        "product_question",
         "recover_password",
         "registration_problems",
+        "repair_request",
+        "report_emergency",
+        "report_fraud",
+        "report_outage",
+        "report_privacy_issue",
         "review",
         "set_up_shipping_address",
+        "suggestion",
         "switch_account",
+        "technical_issue",
         "track_order",
         "track_refund",
     ];

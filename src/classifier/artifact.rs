@@ -21,7 +21,7 @@ pub const TOKENIZER: &str = "tokenizer.json";
 /// Version of the manifest's own layout.
 pub const FORMAT: u32 = 1;
 /// Where the shipped model lies in the repository.
-const SHIPPED: &str = "models/support/1.0.0";
+const SHIPPED: &str = "models/support/2.0.0";
 
 /// Why a model could not be loaded or written.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,28 @@
-//! The text encoder: a BERT forward pass that serves reading and training alike.
+//! The text encoder: a BERT forward pass for reading, and the way back for training.
 //!
 //! The architecture is that of Devlin et al. (2019) without the pooler; mean pooling happens in
 //! [`super::features`]. Weights are named as here, with query, key and value fused into one matrix.
+//! The arithmetic is that of `evenhand-kernels`, on texts lying end to end without padding. The way
+//! back is written out in [`backward`] rather than left to a tape: half the time, and no operation can
+//! drop a gradient without anybody noticing.
 
-use std::collections::BTreeMap;
+mod backward;
+mod dropout;
 
-use candle_core::{D, DType, Device, Result, Tensor};
-use candle_nn::ops;
+use std::{collections::BTreeMap, ops::Range};
+
+use candle_core::{D, DType, Result, Tensor};
+use evenhand_kernels::{
+    attention::{self, attention},
+    gelu::gelu,
+    matmul::{Packed, Precision, precision},
+    norm::layer_norm,
+    pointwise::add,
+};
 use serde::{Deserialize, Serialize};
 
-use super::gelu::gelu;
+pub use backward::{Gradients, Tape};
+pub use dropout::Dropout;
 
 /// The shape of an encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,160 +73,162 @@ impl EncoderConfig {
     }
 }
 
-/// Which implementations of layer norm and softmax run.
-///
-/// candle's fused ones are faster but drop gradients without saying so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ops {
-    /// For reading.
-    Fused,
-    /// For training.
-    Differentiable,
-}
-
-/// Texts as token numbers, padded to the longest.
-#[derive(Debug)]
+/// Texts as token numbers, lying end to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenBatch {
-    ids: Tensor,
-    /// 1 for a token and 0 for padding, texts by tokens.
-    mask: Tensor,
-    /// Added to attention scores: 0, or -1e4 for padding, texts by 1 by 1 by tokens.
-    attention_bias: Tensor,
-    padded: bool,
+    ids: Vec<u32>,
+    lengths: Vec<usize>,
 }
 
 impl TokenBatch {
-    /// Pads texts; each has at least one token.
-    ///
-    /// # Errors
-    /// When the tensors cannot be made.
-    pub fn new(texts: &[&[u32]], device: &Device) -> Result<Self> {
-        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
-        let mut ids = vec![0_u32; texts.len() * longest];
-        let mut mask = vec![0_f32; ids.len()];
-        for (row, text) in texts.iter().enumerate() {
-            let start = row * longest;
-            ids[start..start + text.len()].copy_from_slice(text);
-            mask[start..start + text.len()].fill(1.0);
-        }
-        let mask = Tensor::from_vec(mask, (texts.len(), longest), device)?;
-        // -1e4 and not f32::MIN, which becomes infinite, and NaN, in narrower types.
-        let attention_bias = mask.affine(1e4, -1e4)?.reshape((texts.len(), 1, 1, longest))?;
-        Ok(Self {
-            ids: Tensor::from_vec(ids, (texts.len(), longest), device)?,
-            mask,
-            attention_bias,
-            padded: texts.iter().any(|text| text.len() != longest),
-        })
+    /// Takes texts; each has at least one token.
+    #[must_use]
+    pub fn new(texts: &[&[u32]]) -> Self {
+        Self { ids: texts.concat(), lengths: texts.iter().map(|text| text.len()).collect() }
     }
 
-    /// Returns the mean over the tokens of each text of hidden states, texts by width.
-    ///
-    /// # Errors
-    /// When the shapes do not fit.
-    pub fn mean(&self, hidden: &Tensor) -> Result<Tensor> {
-        if !self.padded {
-            return hidden.mean(1);
-        }
-        let lengths = self.mask.sum_keepdim(1)?;
-        hidden.broadcast_mul(&self.mask.unsqueeze(2)?)?.sum(1)?.broadcast_div(&lengths)
+    /// Returns how many numbers a token has of a state.
+    #[must_use]
+    pub fn width(&self, state: &[f32]) -> usize {
+        state.len() / self.ids.len().max(1)
     }
+
+    /// Returns the mean over the tokens of each text of rows of `width` numbers.
+    #[must_use]
+    pub fn mean(&self, rows: &[f32], width: usize) -> Vec<f32> {
+        let mut rows = rows.chunks_exact(width);
+        let mut out = vec![0.0; self.lengths.len() * width];
+        for (length, mean) in self.lengths.iter().zip(out.chunks_exact_mut(width)) {
+            for row in rows.by_ref().take(*length) {
+                add(mean, row);
+            }
+            let share = share(*length);
+            mean.iter_mut().for_each(|x| *x *= share);
+        }
+        out
+    }
+
+    /// Returns which of the tokens are those of each text.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Range<usize>> {
+        let mut end = 0;
+        let span = |length: &usize| {
+            end += length;
+            end - length..end
+        };
+        self.lengths.iter().map(span).collect()
+    }
+
+    /// Returns the gradient at the rows, given that of the means.
+    fn mean_grad(&self, grad: &[f32], width: usize) -> Vec<f32> {
+        let mut out = Vec::with_capacity(self.ids.len() * width);
+        for (length, row) in self.lengths.iter().zip(grad.chunks_exact(width)) {
+            let share = share(*length);
+            for _ in 0..*length {
+                out.extend(row.iter().map(|grad| grad * share));
+            }
+        }
+        out
+    }
+
+    /// Returns the place of each token in its text.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        self.lengths.iter().flat_map(|length| 0..*length)
+    }
+}
+
+/// Returns one of `length` equal parts of one.
+#[expect(clippy::cast_possible_truncation, reason = "a text has few tokens")]
+fn share(length: usize) -> f32 {
+    1.0 / (length as f64) as f32
 }
 
 struct Linear {
-    weight: Tensor,
-    bias: Tensor,
+    /// Out by in.
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    /// The weight, laid out for products.
+    packed: Packed,
 }
 
 impl Linear {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
+    fn forward(&self, x: &[f32]) -> Vec<f32> {
+        self.packed.forward(x, &self.bias)
     }
 }
 
-struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    eps: f64,
+struct Norm {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    eps: f32,
 }
 
-impl LayerNorm {
-    fn forward(&self, x: &Tensor, ops: Ops) -> Result<Tensor> {
-        #[expect(clippy::cast_possible_truncation, reason = "candle takes an f32 here")]
-        let eps = self.eps as f32;
-        match ops {
-            Ops::Fused => ops::layer_norm(x, &self.weight, &self.bias, eps),
-            Ops::Differentiable => ops::layer_norm_slow(x, &self.weight, &self.bias, eps),
-        }
+impl Norm {
+    fn forward(&self, x: &[f32]) -> Vec<f32> {
+        layer_norm(x, &self.weight, &self.bias, self.eps)
     }
 }
 
 struct Layer {
     qkv: Linear,
     attention: Linear,
-    attention_norm: LayerNorm,
+    attention_norm: Norm,
     up: Linear,
     down: Linear,
-    output_norm: LayerNorm,
+    output_norm: Norm,
 }
 
 /// A BERT-family encoder.
 pub struct Encoder {
     config: EncoderConfig,
-    words: Tensor,
-    positions: Tensor,
-    norm: LayerNorm,
+    words: Vec<f32>,
+    positions: Vec<f32>,
+    norm: Norm,
     layers: Vec<Layer>,
 }
 
 impl Encoder {
-    /// Builds it from weights named and shaped as [`EncoderConfig::weights`] says.
+    /// Builds it from weights named and shaped as [`EncoderConfig::weights`] says. `trained`: ready for
+    /// the way back, too.
     ///
     /// # Errors
     /// Names the weight that is missing or has another shape.
-    pub fn new(config: EncoderConfig, weights: &BTreeMap<String, Tensor>) -> Result<Self> {
-        let shapes = config.weights();
-        let get = |name: String| -> Result<Tensor> {
-            let Some(tensor) = weights.get(&name) else {
-                candle_core::bail!("weight {name} is missing")
-            };
-            if shapes.get(&name).map(Vec::as_slice) != Some(tensor.dims()) {
-                candle_core::bail!(
-                    "weight {name} has shape {:?}, expected {:?}",
-                    tensor.dims(),
-                    shapes.get(&name)
-                )
-            }
-            Ok(tensor.clone())
-        };
-        let linear = |name: String| -> Result<Linear> {
-            Ok(Linear {
-                weight: get(format!("{name}.weight"))?,
-                bias: get(format!("{name}.bias"))?,
-            })
-        };
-        let norm = |name: String| -> Result<LayerNorm> {
-            Ok(LayerNorm {
-                weight: get(format!("{name}.weight"))?,
-                bias: get(format!("{name}.bias"))?,
-                eps: config.layer_norm_eps,
-            })
-        };
+    pub fn new(
+        config: EncoderConfig,
+        weights: &BTreeMap<String, Tensor>,
+        trained: bool,
+    ) -> Result<Self> {
+        Self::with(precision(), config, weights, trained)
+    }
+
+    /// As [`Self::new`], with a precision that the processor has.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(
+        precision: Precision,
+        config: EncoderConfig,
+        weights: &BTreeMap<String, Tensor>,
+        trained: bool,
+    ) -> Result<Self> {
+        let from = Weights { shapes: config.weights(), weights, precision, trained };
+        #[expect(clippy::cast_possible_truncation, reason = "the kernels take an f32 here")]
+        let eps = config.layer_norm_eps as f32;
         let layer = |index: usize| -> Result<Layer> {
             let of = |name: &str| format!("layers.{index}.{name}");
             Ok(Layer {
-                qkv: linear(of("qkv"))?,
-                attention: linear(of("attention"))?,
-                attention_norm: norm(of("attention_norm"))?,
-                up: linear(of("up"))?,
-                down: linear(of("down"))?,
-                output_norm: norm(of("output_norm"))?,
+                qkv: from.linear(&of("qkv"))?,
+                attention: from.linear(&of("attention"))?,
+                attention_norm: from.norm(&of("attention_norm"), eps)?,
+                up: from.linear(&of("up"))?,
+                down: from.linear(&of("down"))?,
+                output_norm: from.norm(&of("output_norm"), eps)?,
             })
         };
         Ok(Self {
-            words: get("embeddings.words".to_owned())?,
-            positions: get("embeddings.positions".to_owned())?,
-            norm: norm("embeddings.norm".to_owned())?,
+            words: from.get("embeddings.words")?,
+            positions: from.get("embeddings.positions")?,
+            norm: from.norm("embeddings.norm", eps)?,
             layers: (0..config.layers).map(layer).collect::<Result<_>>()?,
             config,
         })
@@ -225,50 +240,91 @@ impl Encoder {
         &self.config
     }
 
-    /// Returns the hidden states after each layer, each texts by tokens by width.
+    /// Returns the hidden states after each layer, each tokens by width.
     ///
     /// # Errors
     /// When a text is longer than the position embeddings or a token is not in the vocabulary.
-    pub fn forward(&self, batch: &TokenBatch, ops: Ops) -> Result<Vec<Tensor>> {
-        let (texts, tokens) = batch.ids.dims2()?;
-        let hidden = self.config.hidden;
-        let words = self
-            .words
-            .index_select(&batch.ids.flatten_all()?, 0)?
-            .reshape((texts, tokens, hidden))?;
-        let x = words.broadcast_add(&self.positions.narrow(0, 0, tokens)?)?;
-        // Linear layers see one long list of tokens.
-        let mut x = self.norm.forward(&x, ops)?.reshape((texts * tokens, hidden))?;
+    pub fn forward(&self, batch: &TokenBatch) -> Result<Vec<Vec<f32>>> {
+        let mut x = self.norm.forward(&self.embed(batch)?);
         let mut states = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
-            let attended = self.attend(layer, &x, batch, ops)?;
-            x = layer.attention_norm.forward(&(x + attended)?, ops)?;
-            let wide = gelu(&layer.up.forward(&x)?)?;
-            x = layer.output_norm.forward(&(&x + layer.down.forward(&wide)?)?, ops)?;
-            states.push(x.reshape((texts, tokens, hidden))?);
+            let mixed = self.attend(&layer.qkv.forward(&x), batch);
+            add(&mut x, &layer.attention.forward(&mixed));
+            let mut middle = layer.attention_norm.forward(&x);
+            let narrow = layer.down.forward(&gelu(&layer.up.forward(&middle)));
+            add(&mut middle, &narrow);
+            x = layer.output_norm.forward(&middle);
+            states.push(x.clone());
         }
         Ok(states)
     }
 
-    fn attend(&self, layer: &Layer, x: &Tensor, batch: &TokenBatch, ops: Ops) -> Result<Tensor> {
-        let (texts, tokens) = batch.ids.dims2()?;
+    /// Returns the sum of word and position embeddings.
+    fn embed(&self, batch: &TokenBatch) -> Result<Vec<f32>> {
+        let (width, config) = (self.config.hidden, &self.config);
+        let mut x = Vec::with_capacity(batch.ids.len() * width);
+        for (id, place) in batch.ids.iter().zip(batch.places()) {
+            let id = *id as usize;
+            if id >= config.vocabulary || place >= config.positions {
+                candle_core::bail!(
+                    "token {id} at place {place}; allowed are tokens below {} and places below {}",
+                    config.vocabulary,
+                    config.positions
+                )
+            }
+            let (word, position) = (&self.words[id * width..], &self.positions[place * width..]);
+            x.extend(word.iter().zip(position).take(width).map(|(word, place)| word + place));
+        }
+        Ok(x)
+    }
+
+    fn attend(&self, qkv: &[f32], batch: &TokenBatch) -> Vec<f32> {
+        attention(qkv, &self.shape(batch))
+    }
+
+    fn shape<'a>(&self, batch: &'a TokenBatch) -> attention::Shape<'a> {
         let heads = self.config.attention_heads;
-        let width = self.config.hidden / heads;
-        let qkv = layer.qkv.forward(x)?.reshape((texts, tokens, 3, heads, width))?;
-        // Three tensors of texts by heads by tokens by width.
-        let part =
-            |index: usize| qkv.narrow(2, index, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous();
-        let (query, key, value) = (part(0)?, part(1)?, part(2)?);
-        let scale = 1.0 / f64::from(u32::try_from(width).unwrap_or(u32::MAX)).sqrt();
-        let scores = (query * scale)?.matmul(&key.transpose(2, 3)?)?;
-        let scores =
-            if batch.padded { scores.broadcast_add(&batch.attention_bias)? } else { scores };
-        let weights = match ops {
-            Ops::Fused => ops::softmax_last_dim(&scores)?,
-            Ops::Differentiable => ops::softmax(&scores, D::Minus1)?,
+        attention::Shape { lengths: &batch.lengths, heads, width: self.config.hidden / heads }
+    }
+}
+
+/// Where an encoder's weights come from.
+struct Weights<'a> {
+    shapes: BTreeMap<String, Vec<usize>>,
+    weights: &'a BTreeMap<String, Tensor>,
+    precision: Precision,
+    trained: bool,
+}
+
+impl Weights<'_> {
+    fn get(&self, name: &str) -> Result<Vec<f32>> {
+        let Some(tensor) = self.weights.get(name) else {
+            candle_core::bail!("weight {name} is missing")
         };
-        let mixed = weights.matmul(&value)?.transpose(1, 2)?.contiguous()?;
-        layer.attention.forward(&mixed.reshape((texts * tokens, self.config.hidden))?)
+        let expected = self.shapes.get(name);
+        if expected.map(Vec::as_slice) != Some(tensor.dims()) {
+            candle_core::bail!("weight {name} has shape {:?}, expected {expected:?}", tensor.dims())
+        }
+        tensor.flatten_all()?.to_vec1()
+    }
+
+    fn linear(&self, name: &str) -> Result<Linear> {
+        let weight = self.get(&format!("{name}.weight"))?;
+        let bias = self.get(&format!("{name}.bias"))?;
+        let shape = (bias.len(), weight.len() / bias.len().max(1));
+        Ok(Linear {
+            packed: Packed::with(self.precision, &weight, shape, self.trained),
+            weight,
+            bias,
+        })
+    }
+
+    fn norm(&self, name: &str, eps: f32) -> Result<Norm> {
+        Ok(Norm {
+            weight: self.get(&format!("{name}.weight"))?,
+            bias: self.get(&format!("{name}.bias"))?,
+            eps,
+        })
     }
 }
 
@@ -281,3 +337,6 @@ pub fn normalised(rows: &Tensor) -> Result<Tensor> {
     let length = rows.to_dtype(DType::F32)?.sqr()?.sum_keepdim(D::Minus1)?.affine(1.0, 1e-12)?;
     rows.broadcast_div(&length.sqrt()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,12 +7,12 @@ use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    encoder::{Encoder, Ops, TokenBatch, normalised},
+    encoder::{Encoder, TokenBatch, normalised},
     tokenize::Tokens,
 };
 
 /// Most tokens of a batch, padding included. Past about this size, hidden states leave the cache.
-const BATCH_TOKENS_MAX: usize = 2048;
+pub(super) const BATCH_TOKENS_MAX: usize = 2048;
 /// Layers of [`View::Layers`]: these many, evenly spaced up to the last.
 const LAYERS_SEEN: usize = 5;
 
@@ -24,6 +24,17 @@ pub enum View {
     Last,
     /// The means of five layers, middle to last, side by side.
     Layers,
+}
+
+impl View {
+    /// Returns the indices of the layers it sees of so many, in the order of its blocks.
+    #[must_use]
+    pub fn layers_seen(self, layers: usize) -> Vec<usize> {
+        match self {
+            Self::Last => vec![layers - 1],
+            Self::Layers => (1..=LAYERS_SEEN).map(|k| layer_seen(k, layers)).collect(),
+        }
+    }
 }
 
 /// Features of some texts, one row each.
@@ -52,9 +63,9 @@ impl Features {
         let mut parts: Vec<Self> = Vec::new();
         for batch in batches(&order, |index| texts[index].ids.len(), BATCH_TOKENS_MAX) {
             let ids: Vec<&[u32]> = batch.iter().map(|index| texts[*index].ids.as_slice()).collect();
-            let batch_of = TokenBatch::new(&ids, device)?;
-            let states = encoder.forward(&batch_of, Ops::Fused)?;
-            parts.push(Self::pool(&states, &batch_of)?);
+            let batch_of = TokenBatch::new(&ids);
+            let states = encoder.forward(&batch_of)?;
+            parts.push(Self::pool(&states, &batch_of, device)?);
             done(batch.len());
         }
         // Row k of the batches in a line is text order[k].
@@ -75,10 +86,15 @@ impl Features {
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn pool(states: &[Tensor], batch: &TokenBatch) -> Result<Self> {
-        let pooled = |index: usize| -> Result<Tensor> { normalised(&batch.mean(&states[index])?) };
-        let seen = (1..=LAYERS_SEEN).map(|k| layer_seen(k, states.len()));
-        let layers = seen.map(pooled).collect::<Result<Vec<_>>>()?;
+    pub fn pool(states: &[Vec<f32>], batch: &TokenBatch, device: &Device) -> Result<Self> {
+        let width = batch.width(&states[0]);
+        let pooled = |index: usize| -> Result<Tensor> {
+            let means = batch.mean(&states[index], width);
+            let rows = means.len() / width;
+            normalised(&Tensor::from_vec(means, (rows, width), device)?)
+        };
+        let seen = View::Layers.layers_seen(states.len());
+        let layers = seen.into_iter().map(pooled).collect::<Result<Vec<_>>>()?;
         Ok(Self { last: pooled(states.len() - 1)?, layers: Tensor::cat(&layers, 1)? })
     }
 
@@ -157,7 +173,7 @@ mod tests {
 
     #[test]
     fn of_six_layers_the_second_to_the_sixth_are_seen() {
-        let seen = |layers| (1..=5).map(|k| layer_seen(k, layers)).collect::<Vec<_>>();
+        let seen = |layers| View::Layers.layers_seen(layers);
         assert_eq!(seen(6), [1, 2, 3, 4, 5]);
         assert_eq!(seen(12), [3, 5, 7, 9, 11]);
         assert_eq!(seen(2), [0, 0, 0, 0, 1]);

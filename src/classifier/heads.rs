@@ -31,7 +31,8 @@ pub struct Heads {
     pub grade: Option<Grade>,
 }
 
-/// Grades sentiment: one row of weights on [`View::Layers`] and a bias.
+/// Grades sentiment: one row of weights on [`View::Last`] or [`View::Layers`], as wide as they are, and a
+/// bias.
 #[derive(Clone, Debug)]
 pub struct Grade {
     /// One row.
@@ -131,7 +132,9 @@ impl Heads {
             _ => vec![0.0; features.rows()],
         };
         if let Some(grade) = &self.grade {
-            let grades = features.view(View::Layers).matmul(&grade.weight.t()?)?;
+            let last = features.view(View::Last);
+            let view = if grade.weight.dim(1)? == last.dim(1)? { View::Last } else { View::Layers };
+            let grades = features.view(view).matmul(&grade.weight.t()?)?;
             let grades = grades.broadcast_add(&grade.bias)?.flatten_all()?.to_vec1::<f32>()?;
             predictions.grades =
                 Some(grades.into_iter().map(|grade| f64::from(grade).clamp(-1.0, 1.0)).collect());

@@ -7,14 +7,17 @@ use candle_core::Device;
 use super::{
     ModelInfo, TextReader,
     artifact::{Artifact, ENCODER, HEADS, MANIFEST, Manifest, ModelError, TOKENIZER, sha256},
-    encoder::Encoder,
-    features::Features,
+    encoder::{Encoder, TokenBatch},
+    evidence::{EvidentHead, evidence},
+    features::{BATCH_TOKENS_MAX, Features, batches},
     heads::{Heads, INTENT, Predictions, SENTIMENT, URGENCY, argmax},
     language,
     quantise::{self, WeightsError},
-    tokenize::{TextTokenizer, Tokens},
+    tokenize::{PlacedTokens, TextTokenizer, Tokens},
 };
-use crate::domain::reading::{IntentProbability, Reading, ReadingSource, Sentiment, Urgency};
+use crate::domain::reading::{
+    EvidenceHead, IntentProbability, Reading, ReadingSource, Sentiment, Urgency,
+};
 
 /// Intents that a reading lists.
 const INTENTS_LISTED: usize = 5;
@@ -52,8 +55,9 @@ impl Model {
         let weights = |name: &str, bytes: &[u8]| {
             quantise::read(bytes, &device).map_err(|source| weights_error(path(name), source))
         };
-        let encoder = Encoder::new(manifest.encoder.clone(), &weights(ENCODER, &artifact.encoder)?)
-            .map_err(|source| weights_error(path(ENCODER), source.into()))?;
+        let encoder =
+            Encoder::new(manifest.encoder.clone(), &weights(ENCODER, &artifact.encoder)?, false)
+                .map_err(|source| weights_error(path(ENCODER), source.into()))?;
         let tokenizer = TextTokenizer::new(&artifact.tokenizer, manifest.tokens_max)?;
         check_sizes(&manifest, &tokenizer, &path(TOKENIZER))?;
         let tensors = weights(HEADS, &artifact.heads)?;
@@ -100,16 +104,81 @@ impl Model {
     /// # Errors
     /// When the tokenizer or a tensor operation fails.
     pub fn read_texts(&self, texts: &[&str]) -> Result<Vec<Reading>, ModelError> {
-        if texts.is_empty() {
-            return Ok(Vec::new());
+        let placed = texts
+            .iter()
+            .map(|text| self.tokenizer.encode_placed(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let evident = self.evident_heads()?;
+        let length = |index: usize| placed[index].tokens.ids.len();
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|index| length(*index));
+        let mut readings = Vec::with_capacity(texts.len());
+        for batch in batches(&order, length, BATCH_TOKENS_MAX) {
+            let texts: Vec<_> =
+                batch.iter().map(|index| (texts[*index], &placed[*index])).collect();
+            readings.extend(batch.iter().zip(self.read_batch(&texts, &evident)?));
         }
-        let tokens = texts.iter().map(|text| self.tokens(text)).collect::<Result<Vec<_>, _>>()?;
-        let features = self.features(&tokens.iter().collect::<Vec<_>>(), |_| {})?;
-        let predictions = self.heads.predict(&features)?;
-        let model = self.manifest.id();
-        Ok((0..texts.len())
-            .map(|row| self.reading(&predictions, row, texts[row], tokens[row].truncated, &model))
-            .collect())
+        readings.sort_by_key(|(index, _)| **index);
+        Ok(readings.into_iter().map(|(_, reading)| reading).collect())
+    }
+
+    /// Reads texts of similar length. The encoder's states are at hand here, and with them the evidence.
+    fn read_batch(
+        &self,
+        texts: &[(&str, &PlacedTokens)],
+        evident: &[(EvidenceHead, EvidentHead)],
+    ) -> Result<Vec<Reading>, ModelError> {
+        let ids: Vec<&[u32]> =
+            texts.iter().map(|(_, placed)| placed.tokens.ids.as_slice()).collect();
+        let batch = TokenBatch::new(&ids);
+        let states = self.encoder.forward(&batch)?;
+        let predictions = self.heads.predict(&Features::pool(&states, &batch, &self.device)?)?;
+        let width = self.manifest.encoder.hidden;
+        let mut readings = Vec::with_capacity(texts.len());
+        for (row, ((text, placed), span)) in texts.iter().zip(batch.spans()).enumerate() {
+            let mut reading = self.reading(&predictions, row, text, placed.tokens.truncated);
+            let layers: Vec<&[f32]> =
+                states.iter().map(|all| &all[span.start * width..span.end * width]).collect();
+            for (head, evident) in evident {
+                if let Some(label) = self.winner(&predictions, &reading, *head, row) {
+                    let shares = evident.shares(label, &layers);
+                    reading.evidence.extend(evidence(*head, text, &placed.places, &shares));
+                }
+            }
+            readings.push(reading);
+        }
+        Ok(readings)
+    }
+
+    /// Returns the heads that evidence is given for, in the order of a reading.
+    fn evident_heads(&self) -> Result<Vec<(EvidenceHead, EvidentHead)>, ModelError> {
+        let there = |head: EvidenceHead| Some((head, self.heads.by_name.get(head.label())?));
+        let heads = EvidenceHead::ALL.into_iter().filter_map(there);
+        Ok(heads
+            .map(|(name, head)| Ok((name, EvidentHead::new(head)?)))
+            .collect::<candle_core::Result<_>>()?)
+    }
+
+    /// Returns the most probable label of those that a head's part of a reading stands for.
+    fn winner(
+        &self,
+        predictions: &Predictions,
+        reading: &Reading,
+        head: EvidenceHead,
+        row: usize,
+    ) -> Option<usize> {
+        let labels = &self.heads.by_name.get(head.label())?.entry.labels;
+        let probabilities = predictions.probabilities.get(head.label())?.get(row)?;
+        let stands_for = |label: &str| match head {
+            EvidenceHead::Intent => true,
+            EvidenceHead::Sentiment => sentiment_of(label) == Some(reading.sentiment),
+            EvidenceHead::Urgency => reading.urgency.label() == label,
+        };
+        let fits = (0..labels.len()).filter(|index| stands_for(&labels[*index]));
+        // The first of equals, as everywhere.
+        fits.reduce(
+            |best, next| if probabilities[next] > probabilities[best] { next } else { best },
+        )
     }
 
     fn reading(
@@ -118,7 +187,6 @@ impl Model {
         row: usize,
         text: &str,
         truncated: bool,
-        model: &str,
     ) -> Reading {
         let detection = language::detect(text);
         let scope_score = predictions.scope_scores[row];
@@ -127,7 +195,7 @@ impl Model {
         let level = argmax(&urgency);
         Reading {
             source: ReadingSource::Model,
-            model: model.to_owned(),
+            model: self.manifest.id(),
             intents: self.intents(predictions, row),
             out_of_scope: self
                 .heads
@@ -147,6 +215,7 @@ impl Model {
             language: detection.code.map(str::to_owned),
             language_supported: detection.read_by(&self.manifest.languages),
             truncated,
+            evidence: Vec::new(),
         }
     }
 

@@ -92,6 +92,7 @@ pub fn read(text: &str, language_hint: Option<&str>) -> Reading {
         language,
         language_supported: supported,
         truncated: false,
+        evidence: Vec::new(),
     }
 }
 

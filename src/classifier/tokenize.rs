@@ -1,5 +1,7 @@
 //! Text to word pieces.
 
+use std::ops::Range;
+
 use tokenizers::Tokenizer;
 
 /// A text as token numbers.
@@ -9,6 +11,16 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// Whether the text was longer and was cut.
     pub truncated: bool,
+}
+
+/// A text as token numbers, and where each stands in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedTokens {
+    /// The numbers.
+    pub tokens: Tokens,
+    /// The characters of the text as given that each token is of; `None` for the special tokens around
+    /// the text.
+    pub places: Vec<Option<Range<usize>>>,
 }
 
 /// Splits texts; cuts them at a limit in tokens.
@@ -59,12 +71,35 @@ impl TextTokenizer {
     pub fn encode(&self, text: &str) -> Result<Tokens, tokenizers::Error> {
         let encoding = self.inner.encode_fast(text, true)?;
         let mut ids = encoding.get_ids().to_vec();
-        let truncated = ids.len() > self.tokens_max;
-        if truncated {
-            let closing = ids.last().copied();
-            ids.truncate(self.tokens_max - 1);
-            ids.extend(closing);
-        }
+        let truncated = self.cut(&mut ids);
         Ok(Tokens { ids, truncated })
+    }
+
+    /// Splits a text as [`Self::encode`] does, and tells where its tokens stand.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot encode the text.
+    pub fn encode_placed(&self, text: &str) -> Result<PlacedTokens, tokenizers::Error> {
+        let encoding = self.inner.encode_char_offsets(text, true)?;
+        let mut ids = encoding.get_ids().to_vec();
+        let special = encoding.get_special_tokens_mask().iter();
+        let mut places: Vec<_> = special
+            .zip(encoding.get_offsets())
+            .map(|(special, (start, end))| (*special == 0).then_some(*start..*end))
+            .collect();
+        let truncated = self.cut(&mut ids);
+        self.cut(&mut places);
+        Ok(PlacedTokens { tokens: Tokens { ids, truncated }, places })
+    }
+
+    /// Cuts what there is one of for each token; returns whether there were too many.
+    fn cut<T>(&self, of_tokens: &mut Vec<T>) -> bool {
+        let truncated = of_tokens.len() > self.tokens_max;
+        if truncated {
+            let closing = of_tokens.pop();
+            of_tokens.truncate(self.tokens_max - 1);
+            of_tokens.extend(closing);
+        }
+        truncated
     }
 }

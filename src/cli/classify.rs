@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     classifier::{Model, find_model, rows},
-    domain::reading::{IntentProbability, Reading, Sentiment},
+    domain::reading::{Evidence, EvidenceHead, IntentProbability, Reading, Sentiment},
 };
 
 /// Texts read between two lines of output.
@@ -79,8 +79,8 @@ fn lines(model: &Model, texts: &[String], format: Format) -> anyhow::Result<Vec<
     for text in texts {
         let reading = if text.trim().is_empty() { None } else { readings.next() };
         let line = match (reading, format) {
-            (Some(reading), Format::Json) => serde_json::to_string(&Line::from(reading))?,
-            (Some(reading), Format::Text) => sentence(&reading),
+            (Some(reading), Format::Json) => serde_json::to_string(&Line::new(reading, text))?,
+            (Some(reading), Format::Text) => sentence(&reading, text),
             (None, Format::Json) => serde_json::json!({ "error": EMPTY }).to_string(),
             (None, Format::Text) => format!("error: {EMPTY}"),
         };
@@ -108,11 +108,41 @@ struct Line {
     language_supported: bool,
     intents: Vec<IntentProbability>,
     truncated: bool,
+    evidence: Vec<Word>,
     model: String,
 }
 
-impl From<Reading> for Line {
-    fn from(reading: Reading) -> Self {
+/// A word that spoke for what was read. Whoever asks gave the text, so the word may be said.
+#[derive(Serialize)]
+struct Word {
+    head: &'static str,
+    word: String,
+    /// In the text as given, in characters.
+    start_chars: usize,
+    end_chars: usize,
+    weight: f64,
+}
+
+/// Returns the words that a reading of the trimmed text names.
+fn words(reading: &Reading, text: &str) -> Vec<Word> {
+    let leading = text.chars().take_while(|c| c.is_whitespace()).count();
+    let word = |evidence: &Evidence| {
+        let place = |chars: u32| leading + usize::try_from(chars).unwrap_or(usize::MAX - leading);
+        let (start_chars, end_chars) = (place(evidence.start_chars), place(evidence.end_chars));
+        Word {
+            head: evidence.head.label(),
+            word: text.chars().skip(start_chars).take(end_chars - start_chars).collect(),
+            start_chars,
+            end_chars,
+            weight: evidence.weight,
+        }
+    };
+    reading.evidence.iter().map(word).collect()
+}
+
+impl Line {
+    fn new(reading: Reading, text: &str) -> Self {
+        let evidence = words(&reading, text);
         let top = reading.top_intent();
         Self {
             intent: top.map(|top| top.intent.clone()),
@@ -132,19 +162,27 @@ impl From<Reading> for Line {
             language: reading.language.clone(),
             language_supported: reading.language_supported,
             truncated: reading.truncated,
+            evidence,
             model: reading.model.clone(),
             intents: reading.intents,
         }
     }
 }
 
-fn sentence(reading: &Reading) -> String {
+fn sentence(reading: &Reading, text: &str) -> String {
+    let words = words(reading, text);
+    let because = EvidenceHead::ALL.map(EvidenceHead::label).into_iter().filter_map(|head| {
+        let of_head = words.iter().filter(|word| word.head == head);
+        let of_head: Vec<&str> = of_head.map(|word| word.word.as_str()).collect();
+        (!of_head.is_empty()).then(|| format!("{head}: {}", of_head.join(", ")))
+    });
+    let because = because.collect::<Vec<_>>().join("; ");
     let intent = reading.top_intent().map_or_else(
         || "no intent".to_owned(),
         |top| format!("{} {:.0} %", top.intent, top.probability * 100.0),
     );
     format!(
-        "{intent}{}  {} {:+.2}  {} {:.2}  {}{}",
+        "{intent}{}  {} {:+.2}  {} {:.2}  {}{}{}",
         if reading.out_of_scope { " (out of scope)" } else { "" },
         reading.sentiment.label(),
         reading.sentiment_score,
@@ -152,5 +190,6 @@ fn sentence(reading: &Reading) -> String {
         reading.urgency_score,
         reading.language.as_deref().unwrap_or("language unknown"),
         if reading.language_supported { "" } else { " (not supported)" },
+        if because.is_empty() { String::new() } else { format!("  [{because}]") },
     )
 }

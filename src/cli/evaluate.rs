@@ -14,7 +14,7 @@ use super::{
     output,
 };
 use crate::{
-    classifier::{Model, metrics::as_f64, train::own::Labelled},
+    classifier::{Model, metrics::as_f64, train::labelled::Labelled},
     report::{
         Measured, Report,
         page::{About, page},

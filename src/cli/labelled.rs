@@ -12,7 +12,7 @@ use crate::classifier::{
     evaluate::{HeadReport, Truth},
     heads::INTENT,
     rows::{self, RowsError},
-    train::own::Labelled,
+    train::labelled::Labelled,
 };
 
 /// `HEAD=COLUMN`.

@@ -25,8 +25,8 @@ use crate::classifier::{
     metrics::as_f64,
     train::{
         base::{Base, Foreign},
-        finetune::{self, FinetunePlan},
-        own::{self, Labelled, LabelsError, OwnPlan, Trained},
+        labelled::{LabelsError, split},
+        own::{self, OwnPlan, Stage, Trained, Way},
         shipped::{self, ShippedPlan},
     },
 };
@@ -107,7 +107,7 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
         };
         let bar = bar("reading");
         let mut artifact =
-            shipped::train(&plan, base, args.out.clone(), |done, all| step(&bar, done, all))?;
+            shipped::train(&plan, base, args.out.clone(), |stage| show(&bar, stage))?;
         artifact.write().map_err(anyhow::Error::from)?;
         return print_manifest(&artifact.manifest, format).map_err(Failure::from);
     }
@@ -162,43 +162,30 @@ fn own(args: &Args, base: Base, inherited: Heads) -> anyhow::Result<Trained> {
             let to = u32::try_from(all.texts.len())?;
             ((0..from).collect(), (from..to).collect())
         }
-        None => own::split(&all, args.seed),
+        None => split(&all, args.seed),
     };
     anyhow::ensure!(!all.texts.is_empty(), "{}: no row has a text", data.display());
     let plan = OwnPlan { name: name(args), dir: args.out.clone(), seed: args.seed };
-    let (base, inherited) = if args.full {
-        (finetuned(args, base, &all, (&train, &held_out))?, Heads::default())
-    } else {
-        (base, inherited)
-    };
-    let refit = args.validation.is_none() && !args.full;
+    let way = if args.full { Way::Full } else { Way::Frozen(inherited) };
+    let refit = args.validation.is_none();
     let bar = bar("reading");
-    own::train(&plan, base, inherited, &all, (&train, &held_out), refit, |done, total| {
-        step(&bar, done, total);
-    })
+    own::train(&plan, base, &all, (&train, &held_out), way, refit, |stage| show(&bar, stage))
 }
 
-/// Lets the encoder learn from all labels at once.
-fn finetuned(
-    args: &Args,
-    base: Base,
-    all: &Labelled,
-    (train, held_out): (&[u32], &[u32]),
-) -> anyhow::Result<Base> {
-    let tasks = own::tasks(all, train)?;
-    let plan = FinetunePlan {
-        passes: finetune::PASSES,
-        rate: finetune::RATE,
-        seed: args.seed,
-        checkpoint: args.out.join("checkpoint"),
-    };
-    let bar = bar("learning");
-    finetune::finetune(&plan, base, &all.texts, &tasks, (train, held_out), |progress| {
-        if let Some(loss) = progress.held_out_loss {
-            bar.set_message(format!("learning, held-out loss {loss:.3}"));
+fn show(bar: &ProgressBar, stage: Stage) {
+    match stage {
+        Stage::Reading(done, all) => {
+            bar.set_message("reading");
+            step(bar, done, all);
         }
-        step(&bar, progress.steps.0, progress.steps.1);
-    })
+        Stage::Learning(progress) => {
+            bar.set_message(match progress.held_out_loss {
+                Some(loss) => format!("learning, held-out loss {loss:.3}"),
+                None => "learning".to_owned(),
+            });
+            step(bar, progress.steps.0, progress.steps.1);
+        }
+    }
 }
 
 fn name(args: &Args) -> String {
@@ -222,7 +209,7 @@ fn step(bar: &ProgressBar, done: usize, all: usize) {
     bar.set_length(u64::try_from(all).unwrap_or(u64::MAX));
     bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
     if done == all {
-        bar.finish_and_clear();
+        bar.reset();
     }
 }
 

@@ -64,6 +64,8 @@ pub const ROUTES_MAX: usize = 256;
 pub const MATCH_VALUES_MAX: usize = 64;
 /// Most relaxation steps of a policy.
 pub const RELAXATION_STEPS_MAX: usize = 16;
+/// Most words that a reading names for each of intent, sentiment and urgency.
+pub const EVIDENCE_WORDS_MAX: usize = 3;
 /// Most texts of one Classify call.
 pub const CLASSIFY_TEXTS_MAX: usize = 64;
 /// Most messages of one SubmitTickets stream.

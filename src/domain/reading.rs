@@ -78,6 +78,48 @@ pub struct IntentProbability {
     pub probability: f64,
 }
 
+/// What of a reading a word spoke for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceHead {
+    /// The most probable intent.
+    Intent,
+    /// The sentiment.
+    Sentiment,
+    /// The urgency.
+    Urgency,
+}
+
+impl EvidenceHead {
+    /// All of them, in the order of a reading.
+    pub const ALL: [Self; 3] = [Self::Intent, Self::Sentiment, Self::Urgency];
+
+    /// Returns the name used for heads and in output.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Sentiment => "sentiment",
+            Self::Urgency => "urgency",
+        }
+    }
+}
+
+/// A word of the text that spoke for what was read. It says where the word stands, never the word:
+/// readings are kept for ever, and texts can be erased.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What it spoke for.
+    pub head: EvidenceHead,
+    /// First character of the word in the text as it was read, in Unicode code points.
+    pub start_chars: u32,
+    /// The character after its last.
+    pub end_chars: u32,
+    /// How far it raised the logit above those of the other labels, over the temperature; above 0, to
+    /// three decimals.
+    pub weight: f64,
+}
+
 /// What was read in one text. All numbers are finite; probabilities lie in 0..=1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
@@ -109,6 +151,10 @@ pub struct Reading {
     pub language_supported: bool,
     /// Whether the text was longer than the model reads and was cut.
     pub truncated: bool,
+    /// Words that spoke for the intent, the sentiment and the urgency, in this order and the strongest
+    /// first, at most [`EVIDENCE_WORDS_MAX`](super::limits::EVIDENCE_WORDS_MAX) for each. Rules give none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }
 
 impl Reading {
@@ -128,6 +174,8 @@ impl Reading {
             self.urgency_confidence,
         ];
         let intents = self.intents.iter().map(|intent| intent.probability);
-        scores.into_iter().chain(self.sentiment_probabilities).chain(intents).all(f64::is_finite)
+        let weights = self.evidence.iter().map(|evidence| evidence.weight);
+        let all = scores.into_iter().chain(self.sentiment_probabilities);
+        all.chain(intents).chain(weights).all(f64::is_finite)
     }
 }

@@ -17,7 +17,8 @@ use evenhand::classifier::{
     find_model,
     train::{
         base::Base,
-        finetune::{FinetunePlan, Target, Task, finetune},
+        finetune::{self, FinetunePlan, Goal, Material, Pool, Recipe, Target, Task, finetune},
+        start::start,
     },
 };
 use serde_json::Value;
@@ -55,9 +56,8 @@ fn the_encoder_agrees_with_an_independent_implementation() {
             let theirs = case[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap());
             ours.iter().zip(theirs).map(|(a, b)| f64::from(*a) * b).sum()
         };
-        // All have length one. The same weights give the same; those with 32 bits nearly so.
-        assert!(cosine("shipped") > 0.99999, "{}", cosine("shipped"));
-        assert!(cosine("original") > 0.99, "{}", cosine("original"));
+        // Both have length one; products may take operands of eight bits.
+        assert!(cosine("mean") > 0.9999, "{}", cosine("mean"));
     }
 }
 
@@ -86,7 +86,7 @@ fn the_clearest_tickets_are_read_right() {
     assert_eq!(readings[1].sentiment.label(), "positive");
     assert_eq!(readings[2].top_intent().unwrap().intent, "payment_issue");
     assert_eq!(readings[4].urgency.label(), "critical");
-    assert!(readings.iter().all(|r| r.language_supported && r.model == "support-1.0.0"));
+    assert!(readings.iter().all(|r| r.language_supported && r.model == "support-2.0.0"));
 }
 
 #[test]
@@ -124,7 +124,7 @@ async fn the_worker_reads_with_the_shipped_model() {
     let (one, other) = tokio::join!(worker.classify(asked.clone()), worker.classify(asked));
     assert_eq!(one.unwrap().len(), TEXTS.len());
     assert_eq!(other.unwrap().len(), TEXTS.len());
-    assert_eq!(worker.info().intents.len(), 27);
+    assert_eq!(worker.info().intents.len(), 40);
 }
 
 fn evenhand(args: &[&str]) -> Output {
@@ -351,46 +351,54 @@ fn letters() -> (Vec<String>, Task) {
             Target::Label(u32::try_from(row % 2).unwrap())
         });
     }
-    (texts, Task { labels: 2, targets })
+    (texts, Task::new(Goal::Label(2), targets))
+}
+
+/// Fine-tunes the tiny encoder on letters.
+fn tune(
+    checkpoint: PathBuf,
+    progress: impl FnMut(finetune::Progress),
+) -> anyhow::Result<finetune::Finetuned> {
+    let (texts, task) = letters();
+    let base = tiny();
+    let rows: Vec<u32> = (0..200).collect();
+    let (train, held_out) = rows.split_at(160);
+    let tokens = base.tokens(texts.iter().map(String::as_str)).unwrap();
+    let mut tasks = [task];
+    let heads = start(&base, &tokens, &mut tasks, train, 7, |_, _| {}).unwrap();
+    let recipe = Recipe { passes: 4, rate: 1e-3, ..Recipe::default() };
+    let plan = FinetunePlan { recipe, seed: 7, stop_after: None, checkpoint };
+    let pools = [Pool::whole(train)];
+    let material = Material { tokens: &tokens, train: &pools, held_out };
+    finetune(&plan, base, heads, &tasks, material, progress)
 }
 
 #[test]
 fn fine_tuning_learns_and_goes_on_where_it_was_interrupted() {
-    let (texts, task) = letters();
-    let tasks = [task];
-    let rows: Vec<u32> = (0..200).collect();
-    let (train, held_out) = rows.split_at(160);
     let dir = tempfile::tempdir().unwrap();
-    let plan = |name: &str| FinetunePlan {
-        passes: 4,
-        rate: 1e-3,
-        seed: 7,
-        checkpoint: dir.path().join(name),
-    };
     let mut losses = Vec::new();
-    let whole = finetune(&plan("whole"), tiny(), &texts, &tasks, (train, held_out), |progress| {
-        losses.extend(progress.held_out_loss);
-    });
+    let whole = tune(dir.path().join("whole"), |progress| losses.extend(progress.held_out_loss));
     let whole = whole.unwrap();
-    assert!(losses.last().unwrap() < &(0.8 * losses[0]), "{losses:?}");
+    assert!(losses.last().unwrap() < &(0.9 * losses[0]), "{losses:?}");
     assert!(!dir.path().join("whole").exists(), "the checkpoint is cleared away");
 
     let interrupted = catch_unwind(AssertUnwindSafe(|| {
-        finetune(&plan("parts"), tiny(), &texts, &tasks, (train, held_out), |progress| {
-            assert!(progress.steps.0 < 13, "the power fails");
+        tune(dir.path().join("parts"), |progress| {
+            assert!(progress.steps.0 < 60, "the power fails");
         })
     }));
     assert!(interrupted.is_err());
-    let parts = finetune(&plan("parts"), tiny(), &texts, &tasks, (train, held_out), |progress| {
-        assert!(progress.steps.0 > 10, "two of four passes were done");
+    let parts = tune(dir.path().join("parts"), |progress| {
+        assert!(progress.steps.0 > 50, "two passes were done");
     });
     let parts = parts.unwrap();
-    for (name, weight) in &whole.weights {
-        let gap = (weight - &parts.weights[name]).unwrap().abs().unwrap().max_all().unwrap();
-        assert!(gap.to_scalar::<f32>().unwrap() < 1e-5, "{name}");
+    assert_eq!(whole.heads, parts.heads, "bit for bit");
+    for (name, weight) in &whole.base.weights {
+        let gap = (weight - &parts.base.weights[name]).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(gap.to_scalar::<f32>().unwrap() == 0.0, "{name}");
     }
     assert!(
-        whole.weights["layers.0.up.weight"].to_vec2::<f32>().unwrap()
+        whole.base.weights["layers.0.up.weight"].to_vec2::<f32>().unwrap()
             != tiny().weights["layers.0.up.weight"].to_vec2::<f32>().unwrap()
     );
 }

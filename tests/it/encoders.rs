@@ -15,6 +15,7 @@ use evenhand::classifier::{
     tokenize::{TextTokenizer, Tokens},
     train::base::{Base, Foreign},
 };
+use evenhand_kernels::{Precision, precision};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -69,7 +70,6 @@ fn assert_agrees(base: Base, kind: &str) {
     let expected = expected(kind);
     let cases = expected["texts"].as_array().unwrap();
     let tokenizer = TextTokenizer::new(&base.tokenizer, base.tokens_max).unwrap();
-    let encoder = Encoder::new(base.config, &base.weights).unwrap();
     let tokens: Vec<Tokens> = cases
         .iter()
         .map(|case| tokenizer.encode(case["text"].as_str().unwrap()).unwrap())
@@ -80,8 +80,16 @@ fn assert_agrees(base: Base, kind: &str) {
     }
     assert!(tokens.last().unwrap().truncated, "{kind}: the last text fills all positions");
     let all: Vec<&Tokens> = tokens.iter().collect();
-    let features = Features::encode(&encoder, &all, &Device::Cpu, |_| {}).unwrap();
-    let ours = features.view(View::Last).to_vec2::<f32>().unwrap();
+    // Operands of eight bits, where the processor is best at those, leave two to three digits.
+    for (precision, tolerance) in [(Precision::Full, 1e-4), (precision(), 1e-2)] {
+        let encoder = Encoder::with(precision, base.config.clone(), &base.weights, false).unwrap();
+        let features = Features::encode(&encoder, &all, &Device::Cpu, |_| {}).unwrap();
+        let ours = features.view(View::Last).to_vec2::<f32>().unwrap();
+        assert_near(&ours, cases, tolerance, kind);
+    }
+}
+
+fn assert_near(ours: &[Vec<f32>], cases: &[Value], tolerance: f64, kind: &str) {
     for (ours, case) in ours.iter().zip(cases) {
         let mean: Vec<f64> =
             case["mean"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
@@ -89,7 +97,7 @@ fn assert_agrees(base: Base, kind: &str) {
         assert_eq!(ours.len(), mean.len());
         for (a, b) in ours.iter().zip(&mean) {
             let gap = (f64::from(*a) - b / length).abs();
-            assert!(gap < 1e-4, "{kind}: {} differs by {gap}", case["text"]);
+            assert!(gap < tolerance, "{kind}: {} differs by {gap}", case["text"]);
         }
     }
 }
@@ -438,4 +446,31 @@ fn a_refused_encoder_is_a_wrong_argument() {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("model_type is \"mpnet\"") && !dir.path().join("own").exists());
+}
+
+#[test]
+fn an_encoder_from_elsewhere_learns_too_and_reads_what_it_learned() {
+    let (encoder, out) = (folder("bert"), tempfile::tempdir().unwrap());
+    let mut rows = "text,team\n".to_owned();
+    for word in 0..40 {
+        rows += &format!("where is my parcel {word},delivery\nmy parcel {word} is here,thanks\n");
+    }
+    let (data, model) = (out.path().join("rows.csv"), out.path().join("model"));
+    fs::write(&data, rows).unwrap();
+    let run = |args: &[&str]| -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_evenhand"));
+        let output = command.args(["--format", "json"]).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let (data, model, encoder) = (path(&data), path(&model), path(encoder.path()));
+    let told = ["--data", &data, "--text-column", "text", "--label", "intent=team"];
+    let trained =
+        run(&[&["train", "--full", "--encoder", &encoder, "--out", &model], &told[..]].concat());
+    assert!(trained["intent"]["accuracy"].as_f64().unwrap() > 0.9, "{trained}");
+    assert!(trained["intent"]["rows"].as_u64().unwrap() >= 8, "{trained}");
+    let read = run(&["classify", "--model", &model, "--text", "where is my parcel 7"]);
+    assert_eq!(read["intent"], "delivery", "{read}");
+    assert!(!Path::new(&model).join("checkpoint").exists(), "nothing is left lying about");
 }

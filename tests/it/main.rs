@@ -9,6 +9,7 @@ mod demo;
 mod durability;
 mod encoders;
 mod evaluate;
+mod evidence;
 mod fairness_reference;
 mod grpc;
 mod limits;

@@ -16,7 +16,9 @@ use evenhand::{
     app,
     classifier::{Classify, ClassifyError, ModelInfo, Readings},
     clock::SystemClock,
-    domain::reading::{IntentProbability, Reading, ReadingSource, Sentiment, Urgency},
+    domain::reading::{
+        Evidence, EvidenceHead, IntentProbability, Reading, ReadingSource, Sentiment, Urgency,
+    },
     service::{ACTOR_KEY, Options, Server, WORKSPACE_KEY},
     telemetry,
 };
@@ -62,6 +64,11 @@ impl Classify for Keywords {
 fn read(text: &str) -> Reading {
     let refund = text.contains("refund");
     let urgency = if text.contains("urgent") { Urgency::Critical } else { Urgency::Normal };
+    let word = |at: usize| {
+        let start_chars = u32::try_from(text[..at].chars().count()).unwrap();
+        let head = EvidenceHead::Intent;
+        Evidence { head, start_chars, end_chars: start_chars + 6, weight: 1.5 }
+    };
     Reading {
         source: ReadingSource::Model,
         model: "keywords-1".to_owned(),
@@ -77,6 +84,7 @@ fn read(text: &str) -> Reading {
         language: Some("en".to_owned()),
         language_supported: true,
         truncated: false,
+        evidence: text.find("refund").map(word).into_iter().collect(),
     }
 }
 

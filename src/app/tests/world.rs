@@ -108,6 +108,7 @@ pub(super) fn reading(text: &str) -> Reading {
         language: Some("en".to_owned()),
         language_supported: true,
         truncated: false,
+        evidence: Vec::new(),
     }
 }
 

@@ -41,7 +41,7 @@ impl Parts {
         base.weights.clear();
         let read: BTreeMap<String, Tensor> =
             quantise::read(&encoder_file, device).map_err(weights)?;
-        let encoder = Encoder::new(base.config.clone(), &read)?;
+        let encoder = Encoder::new(base.config.clone(), &read, false)?;
         let tokenizer = TextTokenizer::new(&base.tokenizer, base.tokens_max)?;
         Ok(Self { base, tokenizer, encoder, encoder_file, device: device.clone() })
     }

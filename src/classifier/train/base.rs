@@ -15,6 +15,7 @@ use crate::classifier::{
     artifact::{Artifact, MANIFEST, ModelError},
     encoder::EncoderConfig,
     quantise,
+    tokenize::{TextTokenizer, Tokens},
 };
 
 /// Most tokens of a text that are read, unless the encoder has fewer positions.
@@ -26,6 +27,7 @@ const LANGUAGE: &str = "en";
 const BYTES_A_WEIGHT: usize = 6;
 
 /// An encoder to start from.
+#[derive(Clone)]
 pub struct Base {
     /// Its shape.
     pub config: EncoderConfig,
@@ -68,6 +70,18 @@ impl Base {
             languages: artifact.manifest.languages.clone(),
             file: Some(artifact.encoder.clone()),
         })
+    }
+
+    /// Returns the tokens of texts.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the tokenizer fails.
+    pub fn tokens<'a>(
+        &self,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<Tokens>, ModelError> {
+        let tokenizer = TextTokenizer::new(&self.tokenizer, self.tokens_max)?;
+        Ok(texts.map(|text| tokenizer.encode(text)).collect::<Result<_, _>>()?)
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::finetune::TunedHead;
 use crate::classifier::quantise;
 
 /// The state after some passes over the texts.
@@ -23,12 +23,14 @@ pub struct Checkpoint {
     pub best_loss: Option<f64>,
     /// Steps of the optimiser.
     pub steps: i32,
-    /// Weights now.
+    /// Weights now, and their running means.
     pub weights: BTreeMap<String, Tensor>,
     /// The optimiser's moments.
     pub moments: BTreeMap<String, Tensor>,
-    /// Weights after the best pass.
+    /// The encoder's averaged weights after the best pass.
     pub best: BTreeMap<String, Tensor>,
+    /// The heads' then.
+    pub best_heads: Vec<TunedHead>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,30 +40,10 @@ struct Counters {
     best_pass: usize,
     best_loss: Option<f64>,
     steps: i32,
-}
-
-/// Returns a word for what is trained: a checkpoint of anything else does not fit.
-#[must_use]
-pub fn fingerprint(texts: &[String], train: &[u32], passes: usize, rate: f64, seed: u64) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update(text.as_bytes());
-        hash.update([0]);
-    }
-    for row in train {
-        hash.update(row.to_le_bytes());
-    }
-    hash.update(format!("{passes} {rate} {seed}"));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    best_heads: Vec<TunedHead>,
 }
 
 impl Checkpoint {
-    /// Returns the best held-out loss so far.
-    #[must_use]
-    pub fn loss(&self) -> Option<f64> {
-        self.best_loss
-    }
-
     /// Reads a checkpoint; `None` when there is none or it is of another training.
     ///
     /// # Errors
@@ -78,6 +60,7 @@ impl Checkpoint {
             best_pass: counters.best_pass,
             best_loss: counters.best_loss,
             steps: counters.steps,
+            best_heads: counters.best_heads,
             ..Self::default()
         };
         for (name, tensor) in quantise::read(&bytes, &Device::Cpu)? {
@@ -113,6 +96,7 @@ impl Checkpoint {
             best_pass: self.best_pass,
             best_loss: self.best_loss,
             steps: self.steps,
+            best_heads: self.best_heads.clone(),
         };
         // The counters name what the tensors are, so they go first and come back last.
         optional(fs::remove_file(counters_file(dir)))?;

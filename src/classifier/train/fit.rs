@@ -1,31 +1,19 @@
-//! Fits one head to features: multinomial logistic regression by candle's autograd.
+//! Fits one head to features: multinomial logistic regression.
 //!
 //! How strongly weights are held back, and which view of the encoder is seen, are chosen by the loss on
 //! held-out texts; the temperature is fitted there too.
 
-use candle_core::{D, DType, Result, Tensor, Var};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
+use candle_core::{Result, Tensor};
 
+use super::logistic::{self, Loss, Solution};
 use crate::classifier::{
     artifact::HeadEntry,
     features::{Features, View},
     heads::{Head, softmax},
-    metrics::as_f64,
 };
 
-/// Strengths of the L2 penalty that are tried, strongest first, so each starts from the one before.
+/// Strengths of the L2 penalty that are tried, strongest first: each starts where the one before ended.
 const PENALTIES: [f64; 5] = [1e-1, 2e-2, 4e-3, 8e-4, 1.6e-4];
-/// Texts of a step.
-const STEP_TEXTS: usize = 512;
-/// Passes over the texts for the first penalty; the others take half.
-const PASSES: usize = 16;
-/// Fewest and most steps for one penalty.
-const STEPS: (usize, usize) = (150, 1000);
-/// Learning rate at the start; it falls to zero on a line.
-const RATE: f64 = 0.02;
-
 /// Labelled texts for one head.
 #[derive(Clone, Debug)]
 pub struct Examples<'a> {
@@ -73,8 +61,6 @@ pub struct FitPlan<'a> {
     pub labels: &'a [String],
     /// Views to choose from.
     pub views: &'a [View],
-    /// Seed of the order of texts.
-    pub seed: u64,
 }
 
 /// A fitted head and how it was chosen.
@@ -96,14 +82,16 @@ pub fn fit_head(
 ) -> Result<Fitted> {
     let mut best: Option<(f64, Fitted)> = None;
     for view in plan.views {
-        let problem = Problem::new(train, *view, plan.labels.len())?;
-        let weights = problem.start()?;
-        for (round, penalty) in PENALTIES.into_iter().enumerate() {
-            problem.descend(&weights, penalty, round == 0, plan.seed)?;
-            let mut head = problem.head(plan, *view, &weights)?;
+        let problem = Standardised::new(train, *view)?;
+        let wanted = one_hot(&train.labels, plan.labels.len());
+        let mut solution = None;
+        for penalty in PENALTIES {
+            let found = problem.solve(&wanted, Loss::Shares, penalty, solution.take());
+            let mut head = problem.head(plan, *view, &found)?;
             let logits = held_out_logits(&head, held_out)?;
             let (temperature, loss) = fit_temperature(&logits, &held_out.labels, &held_out.weights);
             head.entry.temperature = temperature;
+            solution = Some(found);
             if best.as_ref().is_none_or(|(least, _)| loss < *least) {
                 best = Some((loss, Fitted { head, penalty }));
             }
@@ -118,146 +106,87 @@ pub fn fit_head(
 /// When a tensor operation fails.
 pub fn refit_head(plan: &FitPlan<'_>, all: &Examples<'_>, chosen: &Fitted) -> Result<Head> {
     let view = chosen.head.entry.view;
-    let problem = Problem::new(all, view, plan.labels.len())?;
-    let weights = problem.start()?;
-    for (round, penalty) in PENALTIES.into_iter().enumerate() {
-        problem.descend(&weights, penalty, round == 0, plan.seed)?;
-        if penalty <= chosen.penalty {
-            break;
-        }
-    }
-    let mut head = problem.head(plan, view, &weights)?;
+    let problem = Standardised::new(all, view)?;
+    let wanted = one_hot(&all.labels, plan.labels.len());
+    let found = problem.solve(&wanted, Loss::Shares, chosen.penalty, None);
+    let mut head = problem.head(plan, view, &found)?;
     head.entry.temperature = chosen.head.entry.temperature;
     Ok(head)
 }
 
-/// Fits a row of weights and a bias that predict a number from [`View::Layers`], by least squares.
+/// Returns a head with the temperature that held-out texts ask for; without any it stays as it is.
 ///
 /// # Errors
 /// When a tensor operation fails.
-pub fn fit_numbers(
-    examples: &Examples<'_>,
-    values: &[f32],
-    penalty: f64,
-    seed: u64,
-) -> Result<(Tensor, Tensor)> {
-    let y = Tensor::new(values, examples.features.view(View::Layers).device())?;
-    let problem = Problem::with_targets(examples, View::Layers, y, 1)?;
-    let weights = problem.start()?;
-    problem.descend(&weights, penalty, true, seed)?;
-    let labels = ["value".to_owned()];
-    let plan = FitPlan { name: "value", labels: &labels, views: &[View::Layers], seed };
-    let head = problem.head(&plan, View::Layers, &weights)?;
-    Ok((head.weight, head.bias))
+pub fn calibrated(mut head: Head, held_out: &Examples<'_>) -> Result<Head> {
+    if !held_out.rows.is_empty() {
+        let logits = held_out_logits(&head, held_out)?;
+        let (temperature, _) = fit_temperature(&logits, &held_out.labels, &held_out.weights);
+        head.entry.temperature = temperature;
+    }
+    Ok(head)
+}
+
+/// Returns rows with a one at each label.
+fn one_hot(labels: &[u32], classes: usize) -> Vec<f32> {
+    let mut wanted = vec![0.0; labels.len() * classes];
+    for (label, row) in labels.iter().zip(wanted.chunks_mut(classes)) {
+        row[*label as usize] = 1.0;
+    }
+    wanted
 }
 
 fn held_out_logits(head: &Head, held_out: &Examples<'_>) -> Result<Vec<Vec<f32>>> {
     head.logits(&held_out.features.select(&held_out.rows)?)
 }
 
-/// Standardised features with their labels.
-struct Problem {
-    /// Shifted and scaled so that a coordinate has mean 0 and, on average, variance 1.
-    x: Tensor,
-    /// Labels, or values where a number is predicted.
-    y: Tensor,
-    row_weights: Tensor,
+/// Features shifted and scaled so that a coordinate has mean 0 and, on average, variance 1.
+struct Standardised<'a> {
+    x: Vec<f32>,
     mean: Tensor,
     scale: f64,
-    classes: usize,
+    weights: &'a [f32],
 }
 
-struct Weights {
-    weight: Var,
-    bias: Var,
-}
-
-impl Problem {
-    fn new(examples: &Examples<'_>, view: View, classes: usize) -> Result<Self> {
-        let y = Tensor::new(examples.labels.as_slice(), examples.features.view(view).device())?;
-        Self::with_targets(examples, view, y, classes)
-    }
-
-    fn with_targets(
-        examples: &Examples<'_>,
-        view: View,
-        y: Tensor,
-        classes: usize,
-    ) -> Result<Self> {
+impl<'a> Standardised<'a> {
+    fn new(examples: &'a Examples<'_>, view: View) -> Result<Self> {
         let x = examples.matrix(view)?;
         let mean = x.mean_keepdim(0)?;
         let x = x.broadcast_sub(&mean)?;
         let variance = f64::from(x.sqr()?.mean_all()?.to_scalar::<f32>()?);
         let scale = 1.0 / variance.sqrt().max(1e-6);
         Ok(Self {
-            x: (x * scale)?,
-            y,
-            row_weights: Tensor::new(examples.weights.as_slice(), mean.device())?,
+            x: (x * scale)?.flatten_all()?.to_vec1()?,
             mean: mean.squeeze(0)?,
             scale,
-            classes,
+            weights: &examples.weights,
         })
     }
 
-    fn start(&self) -> Result<Weights> {
-        let (width, device) = (self.x.dim(1)?, self.x.device());
-        Ok(Weights {
-            weight: Var::zeros((self.classes, width), self.x.dtype(), device)?,
-            bias: Var::zeros(self.classes, self.x.dtype(), device)?,
-        })
-    }
-
-    fn descend(&self, weights: &Weights, penalty: f64, first: bool, seed: u64) -> Result<()> {
-        let rows = self.x.dim(0)?;
-        let passes = if first { PASSES } else { PASSES / 2 };
-        let steps = (passes * rows.div_ceil(STEP_TEXTS)).clamp(STEPS.0, STEPS.1);
-        let params = ParamsAdamW { lr: RATE, weight_decay: 0.0, ..ParamsAdamW::default() };
-        let vars = vec![weights.weight.clone(), weights.bias.clone()];
-        let mut optimiser = AdamW::new(vars, params)?;
-        let mut order: Vec<u32> = (0..u32::try_from(rows)?).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut next = rows;
-        for step in 0..steps {
-            if next >= rows {
-                order.shuffle(&mut rng);
-                next = 0;
-            }
-            let end = (next + STEP_TEXTS).min(rows);
-            let loss = self.loss(weights, &order[next..end], penalty)?;
-            next = end;
-            optimiser.set_learning_rate(RATE * (1.0 - as_f64(step) / as_f64(steps)));
-            optimiser.backward_step(&loss)?;
-        }
-        Ok(())
-    }
-
-    fn loss(&self, weights: &Weights, rows: &[u32], penalty: f64) -> Result<Tensor> {
-        let rows = Tensor::new(rows, self.x.device())?;
-        let (x, y) = (self.x.index_select(&rows, 0)?, self.y.index_select(&rows, 0)?);
-        let logits = x.matmul(&weights.weight.t()?)?.broadcast_add(&weights.bias)?;
-        let losses = if self.y.dtype() == DType::F32 {
-            (logits.squeeze(1)? - y)?.sqr()?
-        } else {
-            let log_probabilities = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
-            log_probabilities.gather(&y.unsqueeze(1)?, 1)?.squeeze(1)?.neg()?
-        };
-        let row_weights = self.row_weights.index_select(&rows, 0)?;
-        let data = ((losses * &row_weights)?.sum_all()? / row_weights.sum_all()?)?;
-        // The customary scale: the penalty of a label's weights is per coordinate of unit variance.
-        data + (weights.weight.sqr()?.sum_all()? * (penalty / 2.0))?
+    /// The penalty is per coordinate of unit variance; `start` shortens the way.
+    fn solve(&self, wanted: &[f32], loss: Loss, penalty: f64, start: Option<Solution>) -> Solution {
+        let rows = self.weights.len().max(1);
+        let (width, classes) = (self.x.len() / rows, wanted.len() / rows);
+        let weights = self.weights;
+        let problem = logistic::Problem { x: &self.x, width, wanted, classes, weights, loss };
+        problem.solve(penalty, &start.unwrap_or_else(|| problem.start()))
     }
 
     /// Folds the standardisation into the weights.
-    fn head(&self, plan: &FitPlan<'_>, view: View, weights: &Weights) -> Result<Head> {
-        let weight = (weights.weight.as_tensor().detach() * self.scale)?;
+    fn head(&self, plan: &FitPlan<'_>, view: View, found: &Solution) -> Result<Head> {
+        let (classes, width) = (found.bias.len(), self.mean.elem_count());
+        let device = self.mean.device();
+        let weight = Tensor::from_slice(&found.weight, (classes, width), device)?;
+        let weight = (weight * self.scale)?;
         let shift = weight.matmul(&self.mean.unsqueeze(1)?)?.squeeze(1)?;
+        let bias = (Tensor::new(found.bias.as_slice(), device)? - shift)?;
         let entry = HeadEntry {
             name: plan.name.to_owned(),
             labels: plan.labels.to_vec(),
             view,
             temperature: 1.0,
         };
-        Ok(Head { entry, weight, bias: (weights.bias.as_tensor().detach() - shift)? })
+        Ok(Head { entry, weight, bias })
     }
 }
 

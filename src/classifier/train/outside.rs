@@ -30,6 +30,8 @@ pub struct ScopeTexts<'a> {
     pub outside: &'a Examples<'a>,
     /// Texts with an intent that the head did not learn from, at least one.
     pub inside_held_out: &'a Examples<'a>,
+    /// Texts with no intent that nothing learned from; may be empty.
+    pub outside_held_out: &'a Examples<'a>,
 }
 
 /// Fits the score for an intent head.
@@ -45,6 +47,13 @@ pub fn fit_scope(intent: &Head, texts: &ScopeTexts<'_>, seed: u64) -> Result<Sco
     let outlier_head = outlier.as_ref().map(|outlier| &outlier.head);
     let inside = signals(intent, &known, outlier_head, &features)?;
     let (weights, bias) = match &outlier {
+        // Signals of texts that nothing has seen are worth more than those of texts that were learned.
+        Some(outlier) if texts.outside_held_out.rows.len() >= OUTSIDE_MIN => {
+            let outside = texts.outside_held_out;
+            let features = outside.features.select(&outside.rows)?;
+            let signals = signals(intent, &known, Some(&outlier.head), &features)?;
+            logistic((&inside, &held_out.weights), (&signals, &outside.weights))
+        }
         Some(outlier) => {
             let features = texts.outside.features.select(&texts.outside.rows)?;
             let mut outside = signals(intent, &known, None, &features)?;
@@ -102,7 +111,7 @@ impl Outlier {
 
         let entry = Scope::outlier_entry();
         let views = [entry.view];
-        let plan = FitPlan { name: &entry.name, labels: &entry.labels, views: &views, seed };
+        let plan = FitPlan { name: &entry.name, labels: &entry.labels, views: &views };
         let (one, other) = halves(&all, seed);
         let fitted = [fit_head(&plan, &one, &other)?, fit_head(&plan, &other, &one)?];
         let mut unseen = BTreeMap::new();

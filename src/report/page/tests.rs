@@ -11,7 +11,7 @@ use crate::{
         evaluate::Truth,
         features::View,
         heads::{Head, Heads, INTENT, Predictions},
-        train::own::Labelled,
+        train::labelled::Labelled,
     },
     report::Measured,
 };

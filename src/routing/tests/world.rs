@@ -149,6 +149,7 @@ pub(super) fn reading(intent: &str, probability: f64, urgency: Urgency) -> Readi
         language: Some("en".to_owned()),
         language_supported: true,
         truncated: false,
+        evidence: Vec::new(),
     }
 }
 

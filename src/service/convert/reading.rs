@@ -2,7 +2,7 @@
 
 use crate::{
     api::v1,
-    domain::reading::{Reading, ReadingSource, Sentiment, Urgency},
+    domain::reading::{Evidence, EvidenceHead, Reading, ReadingSource, Sentiment, Urgency},
 };
 
 /// Returns the reading as the API shows it.
@@ -33,6 +33,21 @@ pub(crate) fn reading(reading: Reading) -> v1::Reading {
         language: reading.language.unwrap_or_default(),
         language_supported: reading.language_supported,
         truncated: reading.truncated,
+        evidence: reading.evidence.iter().map(evidence).collect(),
+    }
+}
+
+fn evidence(evidence: &Evidence) -> v1::Evidence {
+    let head = match evidence.head {
+        EvidenceHead::Intent => v1::EvidenceHead::Intent,
+        EvidenceHead::Sentiment => v1::EvidenceHead::Sentiment,
+        EvidenceHead::Urgency => v1::EvidenceHead::Urgency,
+    };
+    v1::Evidence {
+        head: head.into(),
+        start_chars: evidence.start_chars,
+        end_chars: evidence.end_chars,
+        weight: evidence.weight,
     }
 }
 

@@ -22,7 +22,12 @@ async fn a_ticket_goes_from_submission_to_its_outcome() {
     };
     let response = server.tickets().await.submit_ticket(request).await.unwrap();
     let ticket = response.into_inner().ticket.unwrap();
-    assert_eq!(ticket.reading.as_ref().unwrap().intent, "get_refund");
+    let reading = ticket.reading.as_ref().unwrap();
+    assert_eq!(reading.intent, "get_refund");
+    let word = &reading.evidence[0];
+    assert_eq!((word.head(), word.weight), (v1::EvidenceHead::Intent, 1.5));
+    let said = ticket.body.chars().skip(word.start_chars as usize).take(6).collect::<String>();
+    assert_eq!((said.as_str(), word.end_chars - word.start_chars), ("refund", 6));
 
     let offer = desk.next_offer().await;
     assert_eq!(offer.ticket.as_ref().unwrap().ticket_id, ticket.ticket_id);
