@@ -16,13 +16,29 @@ pub enum Precision {
 }
 
 /// Returns what this processor is best at.
+///
+/// AMD's are twice as fast in bf16 as in f32 (Zen 5: 495 and 248 billion operations a second on one core);
+/// Intel's have the same instruction, and are slower with it than without (Sapphire Rapids: less than half).
+/// Nothing is timed, so that the same machine always gives the same numbers.
 #[must_use]
 pub fn precision() -> Precision {
     #[cfg(target_arch = "x86_64")]
-    if crate::simd::has_v4() && is_x86_feature_detected!("avx512bf16") {
+    if has_bf16() && crate::simd::made_by_amd() {
         return Precision::Bf16;
     }
     Precision::Full
+}
+
+/// Returns whether the processor has [`Precision::Bf16`] at all.
+#[cfg(target_arch = "x86_64")]
+fn has_bf16() -> bool {
+    crate::simd::has_v4() && is_x86_feature_detected!("avx512bf16")
+}
+
+/// Other processors do not have it.
+#[cfg(all(test, not(target_arch = "x86_64")))]
+fn has_bf16() -> bool {
+    false
 }
 
 /// A weight matrix, out by in, laid out for products.
@@ -200,7 +216,7 @@ mod tests {
 
     fn precisions() -> Vec<(Precision, f64)> {
         let mut all = vec![(Precision::Full, 1e-6)];
-        if precision() == Precision::Bf16 {
+        if has_bf16() {
             all.push((Precision::Bf16, 4e-3));
         }
         all
@@ -251,9 +267,10 @@ mod tests {
 
         #[test]
         fn in_bf16_a_row_does_not_depend_on_its_neighbours(rows in 2_usize..30, seed: u32) {
-            prop_assume!(precision() == Precision::Bf16);
+            prop_assume!(has_bf16());
             let (outputs, inputs) = (70, 50);
-            let packed = Packed::new(&numbers(outputs * inputs, seed), (outputs, inputs), false);
+            let weight = numbers(outputs * inputs, seed);
+            let packed = Packed::with(Precision::Bf16, &weight, (outputs, inputs), false);
             let (x, bias) = (numbers(rows * inputs, seed ^ 1), numbers(outputs, seed ^ 2));
             let together = packed.forward(&x, &bias);
             for row in 0..rows {

@@ -74,6 +74,14 @@ pub(crate) fn has_v4() -> bool {
         && has_v3()
 }
 
+/// Returns whether AMD made the processor.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn made_by_amd() -> bool {
+    let vendor = std::arch::x86_64::__cpuid(0);
+    let words = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
+    words.as_flattened() == b"AuthenticAMD"
+}
+
 /// Returns whether the processor has the 256-bit vectors that [`dispatch`] uses.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn has_v3() -> bool {
