@@ -10,6 +10,7 @@ pub mod heads;
 pub mod language;
 pub mod metrics;
 pub mod model;
+mod parallel;
 pub mod quantise;
 pub mod rows;
 pub mod rules;

@@ -23,7 +23,7 @@ use crate::{
         heads::{Heads, INTENT, Predictions},
         train::labelled::Labelled,
     },
-    fairness::Interval,
+    fairness::{Interval, Rate},
 };
 use answers::Answer;
 use calibration::{Bin, Floor};
@@ -66,8 +66,10 @@ pub struct Headline {
     /// Its 95 % Wilson interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_3_accuracy_interval: Option<Interval>,
-    /// Mean squared distance of the probabilities from the truth, 0 to 2.
-    pub brier: f64,
+    /// Mean squared distance of the probabilities from the truth, 0 to 2; absent where a text may have
+    /// several labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brier: Option<f64>,
     /// What chance alone makes of `ece_15` on these rows; absent without rows.
     pub ece_15_floor: Option<Floor>,
 }
@@ -111,6 +113,15 @@ pub struct Measured<'a> {
     pub tickets_per_second: f64,
 }
 
+/// What is found on some rows.
+struct Found {
+    headline: Headline,
+    /// Where one label is right.
+    answers: Vec<Answer>,
+    /// Rows read right.
+    right: Rate,
+}
+
 impl Measured<'_> {
     /// Measures everything.
     #[must_use]
@@ -129,7 +140,8 @@ impl Measured<'_> {
 
     fn head(&self, name: &str) -> Option<HeadMeasures> {
         let truth = self.rows.truth.get(name)?;
-        let (headline, answers) = self.headline(name, self.predictions, truth, &self.rows.lines)?;
+        let Found { headline, answers, .. } =
+            self.headline(name, self.predictions, truth, &self.rows.lines)?;
         let labels = &self.heads.by_name.get(name)?.entry.labels;
         let matrix = Matrix::new(labels, &answers);
         let mut noise_candidates = noise::candidates(labels, &answers);
@@ -150,24 +162,29 @@ impl Measured<'_> {
         })
     }
 
-    /// Measures one head on rows of predictions, and returns its answers too.
+    /// Measures one head on rows of predictions.
     fn headline(
         &self,
         name: &str,
         predictions: &Predictions,
         truth: &[Truth],
         lines: &[u64],
-    ) -> Option<(Headline, Vec<Answer>)> {
+    ) -> Option<Found> {
         let answers = answers::answers(self.heads, name, predictions, (truth, lines))?;
-        let top = (name == INTENT).then(|| answers::top_k(&answers, TOP));
+        let head = &self.heads.by_name.get(name)?.entry;
+        let one = head.threshold.is_none();
+        let top = (one && name == INTENT).then(|| answers::top_k(&answers, TOP));
+        let rows = predictions.probabilities.get(name)?.iter().zip(truth);
+        let labelled = rows.filter(|(_, truth)| truth.labels().is_some());
+        let right: Rate = labelled.map(|(row, truth)| head.right(row, truth)).collect();
         let headline = Headline {
             report: head_report(self.heads, name, predictions, truth)?,
-            accuracy_interval: answers::rate(&answers).interval(),
+            accuracy_interval: right.interval(),
             top_3_accuracy: top.and_then(|top| top.value()),
             top_3_accuracy_interval: top.and_then(|top| top.interval()),
-            brier: answers::brier(&answers),
+            brier: one.then(|| answers::brier(&answers)),
             ece_15_floor: calibration::floor(&answers),
         };
-        Some((headline, answers))
+        Some(Found { headline, answers, right })
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{encoder::EncoderConfig, features::View, quantise::WeightsError};
+use super::{encoder::EncoderConfig, features::View, heads::argmax, quantise::WeightsError};
 
 /// Name of the manifest in a model's folder.
 pub const MANIFEST: &str = "manifest.toml";
@@ -21,7 +21,7 @@ pub const TOKENIZER: &str = "tokenizer.json";
 /// Version of the manifest's own layout.
 pub const FORMAT: u32 = 1;
 /// Where the shipped model lies in the repository.
-const SHIPPED: &str = "models/support/2.0.0";
+const SHIPPED: &str = "models/support/2.1.0";
 
 /// Why a model could not be loaded or written.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +149,22 @@ pub struct HeadEntry {
     pub view: View,
     /// The numbers are divided by this before they become probabilities.
     pub temperature: f64,
+    /// With it, a text may have several labels or none: each that is more probable than this is there.
+    /// Without it, exactly one label is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+}
+
+impl HeadEntry {
+    /// Returns the labels that are there, as places, the most probable first.
+    #[must_use]
+    pub fn there(&self, probabilities: &[f64]) -> Vec<usize> {
+        let Some(threshold) = self.threshold else { return vec![argmax(probabilities)] };
+        let mut there: Vec<usize> =
+            (0..probabilities.len()).filter(|place| probabilities[*place] > threshold).collect();
+        there.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+        there
+    }
 }
 
 /// How the out-of-scope score is made from its signals.

@@ -1,11 +1,12 @@
 //! Measures a model on labelled texts, or rows of predictions against their labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::{
-    heads::{Heads, INTENT, Predictions, argmax},
+    artifact::HeadEntry,
+    heads::{Heads, INTENT, Predictions},
     metrics::{HeadMetrics, auroc, head_metrics, quantile, ratio},
 };
 
@@ -21,6 +22,30 @@ pub enum Truth {
     OutOfScope,
     /// A label; one the head does not know counts as a wrong answer.
     Label(String),
+    /// All labels of a text that may have several, or none.
+    Labels(BTreeSet<String>),
+}
+
+impl Truth {
+    /// Returns whether no intent fits the row, said so or by giving none of several.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        match self {
+            Self::OutOfScope => true,
+            Self::Labels(labels) => labels.is_empty(),
+            Self::Unlabelled | Self::Label(_) => false,
+        }
+    }
+
+    /// Returns the labels; `None` for a row that has no say in them.
+    #[must_use]
+    pub fn labels(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Unlabelled | Self::OutOfScope => None,
+            Self::Label(label) => Some(vec![label]),
+            Self::Labels(labels) => Some(labels.iter().map(String::as_str).collect()),
+        }
+    }
 }
 
 /// Measures of one head.
@@ -73,17 +98,28 @@ pub fn head_report(
         head.entry.labels.iter().enumerate().map(|(i, label)| (label.as_str(), i)).collect();
     let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
     for (row, truth) in rows.iter().zip(truth) {
-        if let Truth::Label(label) = truth {
+        if let Some(given) = truth.labels() {
             probabilities.push(row.clone());
-            labels.push(places.get(label.as_str()).copied());
+            labels.push(given.iter().map(|label| places.get(label).copied()).collect::<Vec<_>>());
         }
     }
     let scope = (name == INTENT).then(|| scope_metrics(heads, predictions, truth)).flatten();
     Some(HeadReport {
-        metrics: head_metrics(&head.entry.labels, &probabilities, &labels),
-        unknown_label_rows: labels.iter().filter(|label| label.is_none()).count(),
+        metrics: head_metrics(&head.entry, &probabilities, &labels),
+        unknown_label_rows: labels.iter().filter(|given| given.contains(&None)).count(),
         scope,
     })
+}
+
+impl HeadEntry {
+    /// Returns whether what is read of a text is what is true of it, no label more and none less.
+    #[must_use]
+    pub fn right(&self, probabilities: &[f64], truth: &Truth) -> bool {
+        let read = self.there(probabilities).into_iter().map(|place| self.labels[place].as_str());
+        truth.labels().is_some_and(|given| {
+            given.into_iter().collect::<BTreeSet<_>>() == read.collect::<BTreeSet<_>>()
+        })
+    }
 }
 
 fn scope_metrics(
@@ -97,10 +133,10 @@ fn scope_metrics(
     for ((truth, score), row) in truth.iter().zip(&predictions.scope_scores).zip(rows) {
         match truth {
             Truth::Unlabelled => {}
-            Truth::OutOfScope => outside.push(*score),
-            Truth::Label(label) => {
+            truth if truth.is_outside() => outside.push(*score),
+            Truth::OutOfScope | Truth::Label(_) | Truth::Labels(_) => {
                 inside.push(*score);
-                right += usize::from(head.entry.labels[argmax(row)] == *label);
+                right += usize::from(head.entry.right(row, truth));
             }
         }
     }

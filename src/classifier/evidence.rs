@@ -38,7 +38,7 @@ const SYMBOLS: [(char, char); 2] = [('\u{2190}', '\u{2bff}'), ('\u{1f000}', '\u{
 pub struct EvidentHead {
     view: View,
     temperature: f64,
-    /// Weights of each label, less the mean over the labels.
+    /// Weights of each label, less the mean over the labels where they exclude one another.
     directions: Vec<Vec<f32>>,
 }
 
@@ -48,14 +48,18 @@ impl EvidentHead {
     /// # Errors
     /// When its weights are no matrix of numbers.
     pub fn new(head: &Head) -> Result<Self> {
-        let directions = head.weight.broadcast_sub(&head.weight.mean_keepdim(0)?)?.to_vec2()?;
+        let directions = match head.entry.threshold {
+            Some(_) => head.weight.to_vec2()?,
+            None => head.weight.broadcast_sub(&head.weight.mean_keepdim(0)?)?.to_vec2()?,
+        };
         Ok(Self { view: head.entry.view, temperature: head.entry.temperature, directions })
     }
 
     /// Returns the share of each token of one text in a label's logit over the temperature. `layers`
     /// are the states of that text after each layer of the encoder, tokens by width.
     ///
-    /// The shares sum to the logit less the mean logit, less what is due to the biases alone.
+    /// The shares sum to the logit less the mean logit, less what is due to the biases alone; where a text
+    /// may have several labels, to the logit less the bias.
     #[must_use]
     pub fn shares(&self, label: usize, layers: &[&[f32]]) -> Vec<f64> {
         let seen = self.view.layers_seen(layers.len());

@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     encoder::{Encoder, TokenBatch, normalised},
+    parallel::in_parallel,
     tokenize::Tokens,
 };
 
 /// Most tokens of a batch, padding included. Past about this size, hidden states leave the cache.
 pub(super) const BATCH_TOKENS_MAX: usize = 2048;
+/// Batches after which progress is told.
+const BATCHES_AT_ONCE: usize = 16;
 /// Layers of [`View::Layers`]: these many, evenly spaced up to the last.
 const LAYERS_SEEN: usize = 5;
 
@@ -61,12 +64,15 @@ impl Features {
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|index| texts[*index].ids.len());
         let mut parts: Vec<Self> = Vec::new();
-        for batch in batches(&order, |index| texts[index].ids.len(), BATCH_TOKENS_MAX) {
-            let ids: Vec<&[u32]> = batch.iter().map(|index| texts[*index].ids.as_slice()).collect();
-            let batch_of = TokenBatch::new(&ids);
-            let states = encoder.forward(&batch_of)?;
-            parts.push(Self::pool(&states, &batch_of, device)?);
-            done(batch.len());
+        let all = batches(&order, |index| texts[index].ids.len(), BATCH_TOKENS_MAX);
+        for some in all.chunks(BATCHES_AT_ONCE) {
+            parts.extend(in_parallel(some, |_, batch| {
+                let ids: Vec<&[u32]> =
+                    batch.iter().map(|index| texts[*index].ids.as_slice()).collect();
+                let batch = TokenBatch::new(&ids);
+                Self::pool(&encoder.forward(&batch)?, &batch, device)
+            })?);
+            done(some.iter().map(|batch| batch.len()).sum());
         }
         // Row k of the batches in a line is text order[k].
         let mut rank = vec![0_u32; order.len()];

@@ -192,13 +192,16 @@ impl Head {
         rows.broadcast_add(&self.bias)?.to_vec2()
     }
 
-    /// Returns probabilities for each text, in the order of the labels.
+    /// Returns probabilities for each text, in the order of the labels. They sum to one, unless a text
+    /// may have several labels.
     ///
     /// # Errors
     /// When the features have another width.
     pub fn probabilities(&self, features: &Features) -> Result<Vec<Vec<f64>>> {
         let logits = self.logits(features)?;
-        Ok(logits.iter().map(|row| softmax(row, self.entry.temperature)).collect())
+        let several = self.entry.threshold.is_some();
+        let probabilities = if several { sigmoid } else { softmax };
+        Ok(logits.iter().map(|row| probabilities(row, self.entry.temperature)).collect())
     }
 }
 
@@ -210,6 +213,12 @@ pub fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
         logits.iter().map(|x| (f64::from(x - largest) / temperature).exp()).collect();
     let sum: f64 = powers.iter().sum();
     powers.into_iter().map(|power| power / sum).collect()
+}
+
+/// Returns the probability of each label on its own; `temperature` is above 0.
+#[must_use]
+pub fn sigmoid(logits: &[f32], temperature: f64) -> Vec<f64> {
+    logits.iter().map(|x| 1.0 / (1.0 + (-f64::from(*x) / temperature).exp())).collect()
 }
 
 /// Returns `ln Σ exp`, the negative energy of a text.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::heads::argmax;
+use super::{artifact::HeadEntry, heads::argmax};
 
 /// Bins of the calibration error.
 pub const BINS: usize = 15;
@@ -16,13 +16,17 @@ const PROBABILITY_MIN: f64 = 1e-12;
 pub struct HeadMetrics {
     /// Texts measured.
     pub rows: usize,
-    /// Share whose most probable label is right.
+    /// Share read right; of texts that may have several labels, those read with no label more or less.
     pub accuracy: f64,
     /// Mean of the F1 of the labels that occur.
     pub macro_f1: f64,
+    /// F1 over all labels together, where texts may have several; labels that the head does not know are
+    /// missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_f1: Option<f64>,
     /// Expected calibration error in 15 bins of equal width.
     pub ece_15: f64,
-    /// Mean negative logarithm of the right label's probability.
+    /// Mean negative logarithm of the probability of what is true.
     pub nll: f64,
     /// By label.
     pub per_class: BTreeMap<String, ClassMetrics>,
@@ -41,28 +45,34 @@ pub struct ClassMetrics {
     pub f1: f64,
 }
 
-/// Measures probabilities against labels. A label of `None` is one the head does not know: such a
-/// text counts as wrong.
+/// Measures a head's probabilities against the labels of each text. A label of `None` is one the head
+/// does not know: such a text counts as wrong.
 #[must_use]
 pub fn head_metrics(
-    labels: &[String],
+    head: &HeadEntry,
     probabilities: &[Vec<f64>],
-    truth: &[Option<usize>],
+    truth: &[Vec<Option<usize>>],
 ) -> HeadMetrics {
     let rows = truth.len();
-    let mut hits = vec![Counts::default(); labels.len()];
+    let mut hits = vec![Counts::default(); head.labels.len()];
     let (mut right, mut loss) = (0, 0.0);
-    for (row, label) in probabilities.iter().zip(truth) {
-        let guess = argmax(row);
-        hits[guess].given += 1;
-        if let Some(label) = *label {
-            hits[label].there += 1;
-            if guess == label {
-                right += 1;
-                hits[label].both += 1;
-            }
+    for (row, labels) in probabilities.iter().zip(truth) {
+        let read = head.there(row);
+        for place in &read {
+            hits[*place].given += 1;
+            hits[*place].both += usize::from(labels.contains(&Some(*place)));
         }
-        loss -= label.map_or(0.0, |label| row[label]).max(PROBABILITY_MIN).ln();
+        labels.iter().flatten().for_each(|place| hits[*place].there += 1);
+        let known = read.iter().all(|place| labels.contains(&Some(*place)));
+        right += usize::from(known && read.len() == labels.len());
+        loss += surprise(head, row, labels);
+    }
+    let mut all = Counts::default();
+    all.there += truth.iter().flatten().filter(|label| label.is_none()).count();
+    for counts in &hits {
+        all.there += counts.there;
+        all.given += counts.given;
+        all.both += counts.both;
     }
     let classes: Vec<ClassMetrics> = hits.iter().map(Counts::metrics).collect();
     let there: Vec<f64> = classes.iter().filter(|c| c.rows > 0).map(|c| c.f1).collect();
@@ -70,10 +80,48 @@ pub fn head_metrics(
         rows,
         accuracy: ratio(right, rows),
         macro_f1: there.iter().sum::<f64>() / as_f64(there.len().max(1)),
-        ece_15: calibration_error(probabilities, truth),
+        micro_f1: head.threshold.map(|_| all.metrics().f1),
+        ece_15: calibration_error(&decisions(head, probabilities, truth)),
         nll: loss / as_f64(rows.max(1)),
-        per_class: labels.iter().cloned().zip(classes).collect(),
+        per_class: head.labels.iter().cloned().zip(classes).collect(),
     }
+}
+
+/// Returns the negative logarithm of the probability that a head gave to what is true of a text.
+fn surprise(head: &HeadEntry, row: &[f64], labels: &[Option<usize>]) -> f64 {
+    let log = |probability: f64| probability.max(PROBABILITY_MIN).ln();
+    let unknown = labels.iter().filter(|label| label.is_none()).map(|_| log(0.0));
+    let known: Box<dyn Iterator<Item = f64>> = if head.threshold.is_some() {
+        let log_of = |(place, p): (usize, &f64)| {
+            log(if labels.contains(&Some(place)) { *p } else { 1.0 - p })
+        };
+        Box::new(row.iter().enumerate().map(log_of))
+    } else {
+        Box::new(labels.iter().flatten().map(|place| log(row[*place])))
+    };
+    -unknown.chain(known).sum::<f64>()
+}
+
+/// Returns the decisions of a head: how sure it was of each, and whether it was right. A head with one
+/// label a text decides once a text, one with several once a label.
+fn decisions(
+    head: &HeadEntry,
+    probabilities: &[Vec<f64>],
+    truth: &[Vec<Option<usize>>],
+) -> Vec<(f64, bool)> {
+    let mut decisions = Vec::new();
+    for (row, labels) in probabilities.iter().zip(truth) {
+        if head.threshold.is_some() {
+            decisions.extend(row.iter().enumerate().map(|(place, p)| {
+                let there = labels.contains(&Some(place));
+                if *p > 0.5 { (*p, there) } else { (1.0 - p, !there) }
+            }));
+        } else {
+            let guess = argmax(row);
+            decisions.push((row[guess], labels.contains(&Some(guess))));
+        }
+    }
+    decisions
 }
 
 #[derive(Clone, Default)]
@@ -94,18 +142,18 @@ impl Counts {
     }
 }
 
-/// Returns the expected calibration error: over 15 bins of the highest probability, the mean gap
-/// between it and the share that is right, weighted by texts (Guo et al. 2017).
+/// Returns the expected calibration error: over 15 bins of how sure decisions were, the mean gap between
+/// that and the share that is right, weighted by decisions (Guo et al. 2017).
 #[must_use]
-pub fn calibration_error(probabilities: &[Vec<f64>], truth: &[Option<usize>]) -> f64 {
+pub fn calibration_error(decisions: &[(f64, bool)]) -> f64 {
     let mut bins = [(0.0, 0.0); BINS];
-    for (row, label) in probabilities.iter().zip(truth) {
-        let guess = argmax(row);
-        let bin = bin_of(row[guess]);
-        bins[bin].0 += row[guess];
-        bins[bin].1 += if *label == Some(guess) { 1.0 } else { 0.0 };
+    for (sure, right) in decisions {
+        let bin = &mut bins[bin_of(*sure)];
+        bin.0 += sure;
+        bin.1 += if *right { 1.0 } else { 0.0 };
     }
-    bins.iter().map(|(sure, right)| (sure - right).abs()).sum::<f64>() / as_f64(truth.len().max(1))
+    let gaps = bins.iter().map(|(sure, right)| (sure - right).abs());
+    gaps.sum::<f64>() / as_f64(decisions.len().max(1))
 }
 
 /// Returns the bin of a confidence, 0 to 14; the upper end of a bin is in it, the lower is not.
@@ -159,19 +207,24 @@ pub fn as_f64(count: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classifier::features::View;
 
     fn close(a: f64, b: f64) {
         assert!((a - b).abs() < 1e-9, "{a} is not {b}");
     }
 
+    fn head(threshold: Option<f64>) -> HeadEntry {
+        let labels = ["a", "b", "c"].map(str::to_owned).to_vec();
+        HeadEntry { name: "h".to_owned(), labels, view: View::Last, temperature: 1.0, threshold }
+    }
+
     #[test]
     fn measures_equal_those_worked_out_by_hand() {
-        let labels = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
         let probabilities =
             [vec![0.8, 0.1, 0.1], vec![0.6, 0.3, 0.1], vec![0.2, 0.7, 0.1], vec![0.9, 0.05, 0.05]];
-        let truth = [Some(0), Some(1), Some(1), None];
-        let m = head_metrics(&labels, &probabilities, &truth);
-        assert_eq!(m.rows, 4);
+        let truth = [vec![Some(0)], vec![Some(1)], vec![Some(1)], vec![None]];
+        let m = head_metrics(&head(None), &probabilities, &truth);
+        assert_eq!((m.rows, m.micro_f1), (4, None));
         close(m.accuracy, 0.5);
         // a: 1 of 3 given, 1 of 1 found; b: 1 of 1 given, 1 of 2 found; c does not occur.
         close(m.per_class["a"].f1, 0.5);
@@ -180,6 +233,23 @@ mod tests {
         // Bins: 0.8 right, 0.6 wrong, 0.7 right, 0.9 wrong, each alone.
         close(m.ece_15, (0.2 + 0.6 + 0.3 + 0.9) / 4.0);
         close(m.nll, -(0.8_f64.ln() + 0.3_f64.ln() + 0.7_f64.ln() + 1e-12_f64.ln()) / 4.0);
+    }
+
+    #[test]
+    fn measures_of_several_labels_equal_those_worked_out_by_hand() {
+        let probabilities = [vec![0.8, 0.7, 0.1], vec![0.6, 0.3, 0.1], vec![0.2, 0.1, 0.1]];
+        // Read are a and b, a, and nothing; the second text has b too, the third nothing.
+        let truth = [vec![Some(0), Some(1)], vec![Some(0), Some(1)], vec![]];
+        let m = head_metrics(&head(Some(0.5)), &probabilities, &truth);
+        close(m.accuracy, 2.0 / 3.0);
+        close(m.micro_f1.unwrap(), 2.0 * 3.0 / (4.0 + 3.0));
+        close(m.macro_f1, f64::midpoint(1.0, 2.0 / 3.0));
+        let surprise = |there: &[f64]| -there.iter().map(|p| p.ln()).sum::<f64>();
+        let each = [[0.8, 0.7, 0.9], [0.6, 0.3, 0.9], [0.8, 0.9, 0.9]];
+        close(m.nll, each.iter().map(|row| surprise(row)).sum::<f64>() / 3.0);
+        // Sure by 0.8 twice, 0.7 twice (once wrong), 0.6 and 0.9 four times; 0.6, 0.7 and 0.8 have
+        // bins of their own.
+        close(m.ece_15, (0.4 + 0.4 + 0.4 + 0.4) / 9.0);
     }
 
     #[test]

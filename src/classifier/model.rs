@@ -193,15 +193,16 @@ impl Model {
         let sentiment = self.sentiment(predictions, row);
         let urgency = self.urgency(predictions, row);
         let level = argmax(&urgency);
+        let intents = self.intents(predictions, row);
+        let too_far =
+            self.heads.scope.as_ref().is_some_and(|scope| scope_score > scope.entry.threshold);
+        // A head that tells several intents can also tell that there is none.
+        let none = !intents.is_empty() && intents.iter().all(|intent| !intent.present);
         Reading {
             source: ReadingSource::Model,
             model: self.manifest.id(),
-            intents: self.intents(predictions, row),
-            out_of_scope: self
-                .heads
-                .scope
-                .as_ref()
-                .is_some_and(|s| scope_score > s.entry.threshold),
+            intents,
+            out_of_scope: too_far || none,
             out_of_scope_score: scope_score,
             sentiment: Sentiment::ALL[argmax(&sentiment)],
             sentiment_score: predictions
@@ -241,9 +242,11 @@ impl Model {
         };
         let mut order: Vec<usize> = (0..rows[row].len()).collect();
         order.sort_by(|a, b| rows[row][*b].total_cmp(&rows[row][*a]));
+        let there = head.entry.there(&rows[row]);
         let listed = order.into_iter().take(INTENTS_LISTED).map(|label| IntentProbability {
             intent: head.entry.labels[label].clone(),
             probability: rows[row][label],
+            present: there.contains(&label),
         });
         listed.collect()
     }

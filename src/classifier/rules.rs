@@ -79,7 +79,11 @@ pub fn read(text: &str, language_hint: Option<&str>) -> Reading {
         model: NAME.to_owned(),
         intents: intent
             .into_iter()
-            .map(|intent| IntentProbability { intent, probability: MATCH_PROBABILITY })
+            .map(|intent| IntentProbability {
+                intent,
+                probability: MATCH_PROBABILITY,
+                present: true,
+            })
             .collect(),
         out_of_scope: false,
         out_of_scope_score: 0.0,

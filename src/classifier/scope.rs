@@ -62,6 +62,7 @@ impl Scope {
             labels: vec!["inside".to_owned(), "outside".to_owned()],
             view: View::Layers,
             temperature: 1.0,
+            threshold: None,
         }
     }
 

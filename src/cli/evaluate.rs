@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::{
     Format, classify,
     exit_code::{ExitCode, Failure},
-    labelled::{self, Beside, HeadColumn},
+    labelled::{self, Beside, HeadColumn, Several},
     output,
 };
 use crate::{
@@ -40,6 +40,10 @@ pub struct Args {
     /// The intent label of texts that no intent fits.
     #[arg(long, value_name = "LABEL")]
     out_of_scope_label: Option<String>,
+    /// A head of which a text may have several labels or none, and what stands between them in its
+    /// column, for example 'intent=|'.
+    #[arg(long, value_name = "HEAD=SEPARATOR")]
+    several: Vec<Several>,
     /// Measures each value of this column on its own, too.
     #[arg(long, value_name = "COLUMN")]
     segment: Option<String>,
@@ -56,9 +60,13 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] says what is wrong with the model, the file or the heads asked for.
 pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
-    let outside = args.out_of_scope_label.as_deref();
-    let beside = Beside { segment: args.segment.as_deref(), grade: args.grade.as_deref() };
-    let rows = labelled::read(&args.data, &args.text_column, &args.label, outside, beside)
+    let beside = Beside {
+        out_of_scope_label: args.out_of_scope_label.as_deref(),
+        several: &args.several,
+        segment: args.segment.as_deref(),
+        grade: args.grade.as_deref(),
+    };
+    let rows = labelled::read(&args.data, &args.text_column, &args.label, beside)
         .map_err(|error| Failure::new(ExitCode::Usage, error))?;
     if rows.texts.is_empty() {
         let error = anyhow::anyhow!("{}: no row has a text", args.data.display());
@@ -68,6 +76,22 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
     if let Some(head) = rows.truth.keys().find(|head| !model.heads.by_name.contains_key(*head)) {
         let there: Vec<&str> = model.heads.by_name.keys().map(String::as_str).collect();
         let error = anyhow::anyhow!("the model has no head {head}; it has {}", there.join(", "));
+        return Err(Failure::new(ExitCode::Usage, error));
+    }
+    let named = |head: &String| args.several.iter().any(|several| several.head == *head);
+    let differs = |head: &&String| {
+        let several = model.heads.by_name[*head].entry.threshold.is_some();
+        several != named(head)
+    };
+    if let Some(head) = rows.truth.keys().find(differs) {
+        let error = if named(head) {
+            anyhow::anyhow!("the model's head {head} knows one label a text; leave --several out")
+        } else {
+            anyhow::anyhow!(
+                "the model's head {head} may give a text several labels; say what separates them in \
+                 the column with --several '{head}=|'"
+            )
+        };
         return Err(Failure::new(ExitCode::Usage, error));
     }
     let report = measure(&model, &rows)?;

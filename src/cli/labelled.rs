@@ -10,7 +10,7 @@ use std::{
 use super::{Format, output};
 use crate::classifier::{
     evaluate::{HeadReport, Truth},
-    heads::INTENT,
+    heads::{INTENT, SENTIMENT, URGENCY},
     rows::{self, RowsError},
     train::labelled::Labelled,
 };
@@ -42,13 +42,42 @@ impl FromStr for HeadColumn {
     }
 }
 
-/// The columns to measure by, beside those of labels.
+/// What else there is to say of a file, beside the columns of labels.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beside<'a> {
+    /// The intent label of texts that no intent fits.
+    pub out_of_scope_label: Option<&'a str>,
+    /// Heads of which a text may have several labels, and what stands between those.
+    pub several: &'a [Several],
     /// The column of segments.
     pub segment: Option<&'a str>,
     /// The column of ratings of the sentiment.
     pub grade: Option<&'a str>,
+}
+
+/// `HEAD=SEPARATOR`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Several {
+    /// The head.
+    pub head: String,
+    /// What stands between the labels of a text.
+    pub separator: String,
+}
+
+impl FromStr for Several {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((SENTIMENT | URGENCY, _)) => {
+                Err("a text has one sentiment and one urgency".to_owned())
+            }
+            Some((head, separator)) if !head.is_empty() && !separator.is_empty() => {
+                Ok(Self { head: head.to_owned(), separator: separator.to_owned() })
+            }
+            _ => Err("expected HEAD=SEPARATOR, for example 'intent=|'".to_owned()),
+        }
+    }
 }
 
 /// Why labelled rows could not be read.
@@ -57,6 +86,20 @@ pub enum LabelledError {
     /// The file or a column of it.
     #[error(transparent)]
     Rows(#[from] RowsError),
+    /// A head is named twice.
+    #[error("--label names the head {head} twice; allowed is one column for each head")]
+    Twice {
+        /// The head.
+        head: String,
+    },
+    /// Several labels are declared for a head that is not there.
+    #[error("--several names the head {head}; --label has {}", there.join(", "))]
+    Several {
+        /// The head.
+        head: String,
+        /// The heads there.
+        there: Vec<String>,
+    },
     /// A rating is no number. What it is instead is not shown: it may be a text.
     #[error("{}: line {line}: the rating in column {column} is no number", path.display())]
     Rating {
@@ -77,9 +120,16 @@ pub fn read(
     path: &Path,
     text_column: &str,
     heads: &[HeadColumn],
-    out_of_scope_label: Option<&str>,
     beside: Beside<'_>,
 ) -> Result<Labelled, LabelledError> {
+    if let Some(several) = beside.several.iter().find(|s| heads.iter().all(|h| h.head != s.head)) {
+        let there = heads.iter().map(|head| head.head.clone()).collect();
+        return Err(LabelledError::Several { head: several.head.clone(), there });
+    }
+    let twice = |(at, head): (usize, &HeadColumn)| heads[..at].iter().any(|h| h.head == head.head);
+    if let Some((_, head)) = heads.iter().enumerate().find(|entry| twice(*entry)) {
+        return Err(LabelledError::Twice { head: head.head.clone() });
+    }
     let columns = heads.iter().map(|head| head.column.as_str());
     let columns: Vec<&str> = columns.chain(beside.segment).chain(beside.grade).collect();
     let mut labelled = Labelled::default();
@@ -104,7 +154,7 @@ pub fn read(
             labelled.segments.extend(values.pop());
         }
         for (head, value) in heads.iter().zip(values) {
-            let truth = truth(head, value, out_of_scope_label);
+            let truth = truth(head, value, beside);
             labelled.truth.entry(head.head.clone()).or_default().push(truth);
         }
     }
@@ -127,13 +177,21 @@ fn rating(value: &str) -> Result<Option<f64>, ParseFloatError> {
     }
 }
 
-fn truth(head: &HeadColumn, value: String, out_of_scope_label: Option<&str>) -> Truth {
-    if value.is_empty() {
-        Truth::Unlabelled
-    } else if head.head == INTENT && Some(value.as_str()) == out_of_scope_label {
-        Truth::OutOfScope
-    } else {
-        Truth::Label(value)
+fn truth(head: &HeadColumn, value: String, beside: Beside<'_>) -> Truth {
+    let outside = |label: &str| head.head == INTENT && Some(label) == beside.out_of_scope_label;
+    match beside.several.iter().find(|several| several.head == head.head) {
+        Some(several) => {
+            let labels = value.split(&several.separator).map(str::trim).filter(|l| !l.is_empty());
+            let (out, labels): (Vec<&str>, Vec<&str>) = labels.partition(|label| outside(label));
+            // Beside intents, the label of texts that none fits says nothing.
+            if labels.is_empty() && !out.is_empty() {
+                return Truth::OutOfScope;
+            }
+            Truth::Labels(labels.into_iter().map(str::to_owned).collect())
+        }
+        None if value.is_empty() => Truth::Unlabelled,
+        None if outside(&value) => Truth::OutOfScope,
+        None => Truth::Label(value),
     }
 }
 
@@ -165,6 +223,9 @@ pub fn print_reports(
             "{head}: {} rows, accuracy {:.4}, macro-F1 {:.4}, calibration error {:.4}, loss {:.4}",
             m.rows, m.accuracy, m.macro_f1, m.ece_15, m.nll
         ))?;
+        if let Some(micro_f1) = m.micro_f1 {
+            output::print(&format!("  several labels a text: micro-F1 {micro_f1:.4}"))?;
+        }
         if let Some(scope) = &report.scope {
             output::print(&format!(
                 "  out of scope: {} rows, AUROC {:.4}, found {:.4} when 5 % of the others are rejected",

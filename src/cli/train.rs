@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{
     Format,
     exit_code::{ExitCode, Failure},
-    labelled::{self, Beside, HeadColumn, LabelledError},
+    labelled::{self, Beside, HeadColumn, LabelledError, Several},
     output,
 };
 use crate::classifier::{
@@ -56,6 +56,10 @@ pub struct Args {
     /// The intent label of texts that no intent fits.
     #[arg(long, value_name = "LABEL")]
     out_of_scope_label: Option<String>,
+    /// A head of which a text may have several labels or none, and what stands between them in its
+    /// column, for example 'intent=|'.
+    #[arg(long, value_name = "HEAD=SEPARATOR", requires = "data")]
+    several: Vec<Several>,
     /// Lets the encoder learn too: minutes to hours. Interrupted, the same command goes on after the
     /// last whole pass over the texts.
     #[arg(long, requires = "data")]
@@ -152,8 +156,12 @@ fn own(args: &Args, base: Base, inherited: Heads) -> anyhow::Result<Trained> {
     let (Some(data), Some(column)) = (&args.data, &args.text_column) else {
         anyhow::bail!("--data and --text-column are missing")
     };
-    let outside = args.out_of_scope_label.as_deref();
-    let read = |file| labelled::read(file, column, &args.label, outside, Beside::default());
+    let beside = Beside {
+        out_of_scope_label: args.out_of_scope_label.as_deref(),
+        several: &args.several,
+        ..Beside::default()
+    };
+    let read = |file| labelled::read(file, column, &args.label, beside);
     let mut all = read(data)?;
     let (train, held_out) = match &args.validation {
         Some(file) => {

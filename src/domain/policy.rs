@@ -20,7 +20,7 @@ pub struct Requirement {
 /// Which tickets a route takes. An empty list matches everything; all conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteMatch {
-    /// Intent labels.
+    /// Intent labels. One stands for all below it, too: `billing` for `billing/refund`.
     pub intents: Vec<String>,
     /// ISO 639-1 codes.
     pub languages: Vec<String>,
@@ -30,6 +30,20 @@ pub struct RouteMatch {
     pub urgencies: Vec<Urgency>,
     /// Attribute values the ticket must have.
     pub attributes: BTreeMap<String, String>,
+}
+
+impl RouteMatch {
+    /// Returns whether an intent is among those taken, or below one of them.
+    #[must_use]
+    pub fn takes_intent(&self, intent: &str) -> bool {
+        self.intents.is_empty() || self.intents.iter().any(|taken| covers(taken, intent))
+    }
+}
+
+/// Returns whether an intent is `name` or lies below it: names are paths, parted by `/`.
+#[must_use]
+pub fn covers(name: &str, intent: &str) -> bool {
+    intent.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Tickets that match go to people with these skills.
@@ -133,5 +147,23 @@ impl Plan {
     #[must_use]
     pub fn fast_tracked(&self) -> bool {
         self.head_start_secs > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_the_names_below_it() {
+        let intents = vec!["billing".to_owned(), "orders/late".to_owned()];
+        let route = RouteMatch { intents, ..RouteMatch::default() };
+        for taken in ["billing", "billing/refund", "billing/refund/late", "orders/late"] {
+            assert!(route.takes_intent(taken), "{taken}");
+        }
+        for other in ["billing_address", "orders", "orders/lately", "refund/billing", ""] {
+            assert!(!route.takes_intent(other), "{other}");
+        }
+        assert!(RouteMatch::default().takes_intent("anything"));
     }
 }

@@ -76,6 +76,10 @@ pub struct IntentProbability {
     pub intent: String,
     /// Probability in 0..=1.
     pub probability: f64,
+    /// Whether the ticket asks for it: the most probable one, and others where a model tells several
+    /// intents of one ticket. Readings made before that was told have none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub present: bool,
 }
 
 /// What of a reading a word spoke for.
@@ -127,7 +131,8 @@ pub struct Reading {
     pub source: ReadingSource,
     /// Name and version of the model or the rules.
     pub model: String,
-    /// The most probable intents, most probable first, at most five; empty when none is known.
+    /// The most probable intents, most probable first, at most five; empty when none is known. Their
+    /// probabilities sum to at most 1, unless a model can tell several intents of one ticket.
     pub intents: Vec<IntentProbability>,
     /// Whether no intent of the model fits.
     pub out_of_scope: bool,

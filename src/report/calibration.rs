@@ -138,9 +138,8 @@ mod tests {
             bin.rows as f64 * (bin.confidence.unwrap_or(0.0) - bin.accuracy.unwrap_or(0.0)).abs()
         };
         let error = bins.iter().map(gap).sum::<f64>() / 3.0;
-        let rows: Vec<Vec<f64>> = answers.iter().map(|a| a.probabilities.clone()).collect();
-        let truth: Vec<Option<usize>> = answers.iter().map(|a| a.truth).collect();
-        assert!((error - calibration_error(&rows, &truth)).abs() < 1e-12, "{error}");
+        let decisions = answers.map(|a| (a.confidence(), a.right()));
+        assert!((error - calibration_error(&decisions)).abs() < 1e-12, "{error}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub fn oos_roc(truth: &[Truth], scores: &[f64]) -> Option<Vec<RocPoint>> {
         .iter()
         .zip(scores)
         .filter(|(truth, _)| **truth != Truth::Unlabelled)
-        .map(|(truth, score)| (*score, *truth == Truth::OutOfScope))
+        .map(|(truth, score)| (*score, truth.is_outside()))
         .collect();
     let outside_all = rows.iter().filter(|(_, outside)| *outside).count();
     let inside_all = rows.len() - outside_all;

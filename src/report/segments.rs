@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Headline, Measured, answers};
+use super::{Headline, Measured};
 use crate::{
     classifier::evaluate::Truth,
     fairness::{Interval, Options, Rate},
@@ -50,9 +50,9 @@ pub(super) fn segments(measured: &Measured<'_>) -> Option<Segments> {
         for (head, truth) in &measured.rows.truth {
             let truth: Vec<Truth> = places.iter().map(|row| truth[*row].clone()).collect();
             let found = measured.headline(head, &predictions, &truth, &lines);
-            if let Some((headline, answers)) = found {
-                rates.entry(head).or_default().push((*segment, answers::rate(&answers)));
-                heads.insert(head.clone(), headline);
+            if let Some(found) = found {
+                rates.entry(head).or_default().push((*segment, found.right));
+                heads.insert(head.clone(), found.headline);
             }
         }
         by_segment.insert((*segment).to_owned(), heads);

@@ -89,13 +89,16 @@ fn noise_lines(measures: &HeadMeasures, lines: &mut Vec<String>) {
 fn headline(head: &str, measures: &Headline, lines: &mut Vec<String>) {
     let m = &measures.report.metrics;
     lines.push(format!(
-        "{head}: {} rows, accuracy {:.4}{}, macro-F1 {:.4}, loss {:.4}, Brier {:.4}",
+        "{head}: {} rows, accuracy {:.4}{}, macro-F1 {:.4}, loss {:.4}{}{}",
         m.rows,
         m.accuracy,
         interval(measures.accuracy_interval),
         m.macro_f1,
         m.nll,
-        measures.brier
+        measures.brier.map(|brier| format!(", Brier {brier:.4}")).unwrap_or_default(),
+        m.micro_f1
+            .map(|f1| format!("; several labels a text, micro-F1 {f1:.4}"))
+            .unwrap_or_default()
     ));
     if let Some(top) = measures.top_3_accuracy {
         let interval = interval(measures.top_3_accuracy_interval);
@@ -106,6 +109,9 @@ fn headline(head: &str, measures: &Headline, lines: &mut Vec<String>) {
             "  calibration error {:.4}; chance alone makes {:.4}, up to {:.4} (95 % of draws)",
             m.ece_15, floor.mean, floor.p95
         ));
+    }
+    if m.micro_f1.is_some() {
+        lines.push(format!("  calibration error {:.4} over the labels of all rows", m.ece_15));
     }
     if let Some(scope) = &measures.report.scope {
         lines.push(format!(

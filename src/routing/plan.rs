@@ -181,7 +181,7 @@ fn matches(
     let one_of = |list: &[String], value: Option<&str>| {
         list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value))
     };
-    one_of(&wanted.intents, Some(intent))
+    wanted.takes_intent(intent)
         && one_of(&wanted.languages, language)
         && one_of(&wanted.channels, Some(&intake.channel))
         && (wanted.urgencies.is_empty() || wanted.urgencies.contains(&urgency))

@@ -86,7 +86,7 @@ fn the_clearest_tickets_are_read_right() {
     assert_eq!(readings[1].sentiment.label(), "positive");
     assert_eq!(readings[2].top_intent().unwrap().intent, "payment_issue");
     assert_eq!(readings[4].urgency.label(), "critical");
-    assert!(readings.iter().all(|r| r.language_supported && r.model == "support-2.0.0"));
+    assert!(readings.iter().all(|r| r.language_supported && r.model == "support-2.1.0"));
 }
 
 #[test]
@@ -242,6 +242,81 @@ fn train_evaluate_and_classify_go_round() {
     assert_eq!(read["urgency"], "normal");
 }
 
+/// Tickets of the same shop that ask for one thing, for both, or for nothing the shop does.
+fn mixed(rows: usize) -> String {
+    let (broken, price) = (["chain", "brake", "wheel", "bell"], ["helmet", "lock", "pump", "bag"]);
+    let mut csv = "ticket,teams\n".to_owned();
+    for row in 0..rows {
+        let (broken, price) = (broken[row / 4 % 4], price[row / 7 % 4]);
+        let repair = format!("the {broken} on my bicycle is broken");
+        let offer = format!("how much does a {price} cost in your shop");
+        let (text, teams) = match row % 4 {
+            0 => (repair, "workshop"),
+            1 => (offer, "sales"),
+            2 => (format!("{repair} and {offer}"), "sales | workshop"),
+            _ => (format!("tell me a story about a dragon and a {broken}"), ""),
+        };
+        csv.push_str(&format!("\"{text}, number {row}\",{teams}\n"));
+    }
+    csv
+}
+
+#[test]
+fn several_intents_of_one_ticket_are_learned_measured_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("mixed.csv"), dir.path().join("mixed"));
+    fs::write(&data, mixed(160)).unwrap();
+    let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
+    let file = ["--format", "json", "--data", data, "--text-column", "ticket"];
+    let labels = ["--label", "intent=teams", "--several", "intent=|"];
+    let trained = json(&evenhand(&[&["train", "--out", out], &file[..], &labels[..]].concat()));
+    assert!(trained["intent"]["micro_f1"].as_f64().unwrap() > 0.9, "{trained}");
+
+    let measured =
+        json(&evenhand(&[&["evaluate", "--model", out], &file[..], &labels[..]].concat()));
+    let intent = &measured["intent"];
+    assert_eq!(intent["rows"], 160);
+    assert_eq!(intent["per_class"]["workshop"]["rows"], 80);
+    for key in ["accuracy", "macro_f1", "micro_f1"] {
+        assert!(intent[key].as_f64().unwrap() > 0.9, "{key} in {intent}");
+    }
+    assert_eq!(intent["accuracy_interval"]["low"].as_f64().map(|low| low > 0.8), Some(true));
+
+    let present = |text: &str| {
+        let read =
+            json(&evenhand(&["classify", "--format", "json", "--model", out, "--text", text]));
+        let intents = read["intents"].as_array().unwrap().iter();
+        let there = intents.filter(|intent| intent["present"] == true);
+        let mut there: Vec<_> = there.map(|i| i["intent"].as_str().unwrap().to_owned()).collect();
+        there.sort();
+        (there, read["out_of_scope"] == true)
+    };
+    let both = "the wheel on my bicycle is broken and how much does a lock cost in your shop";
+    assert_eq!(present(both), (vec!["sales".to_owned(), "workshop".to_owned()], false));
+    assert_eq!(present("the saddle on my bicycle is broken").0, ["workshop"]);
+    assert_eq!(present("tell me a story about a dragon and a queen"), (vec![], true));
+}
+
+#[test]
+fn several_labels_are_refused_where_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("mixed.csv");
+    fs::write(&data, mixed(8)).unwrap();
+    let data = data.to_str().unwrap();
+    let common = ["train", "--data", data, "--text-column", "ticket", "--label", "intent=teams"];
+    for (several, said) in [
+        ("team=|", "--several names the head team; --label has intent"),
+        ("sentiment=|", "a text has one sentiment and one urgency"),
+        ("intent=", "expected HEAD=SEPARATOR"),
+    ] {
+        let more = ["--several", several, "--out", "/nowhere"];
+        let output = evenhand(&[&common[..], &more[..]].concat());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 #[test]
 fn wrong_labels_and_columns_are_named() {
     let dir = tempfile::tempdir().unwrap();
@@ -371,6 +446,42 @@ fn tune(
     let pools = [Pool::whole(train)];
     let material = Material { tokens: &tokens, train: &pools, held_out };
     finetune(&plan, base, heads, &tasks, material, progress)
+}
+
+#[test]
+fn fine_tuning_learns_several_labels_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts: Vec<String> = (0..200_usize)
+        .map(|row| {
+            let letter =
+                |of: &str, k: usize| of.as_bytes()[(row * 7 + k * (row / 5 + 1)) % 5] as char;
+            // Vowels, late letters, both or neither.
+            let of = |k: usize| match (row % 4, k % 2) {
+                (0, _) | (2, 0) => letter("aeiou", k),
+                (1, _) | (2, _) => letter("vwxyz", k),
+                _ => letter("bcdfg", k),
+            };
+            (0..6).map(of).collect()
+        })
+        .collect();
+    let labels = [vec![0], vec![1], vec![0, 1], vec![]];
+    let targets = (0..200).map(|row| Target::Labels(labels[row % 4].clone())).collect();
+    let mut tasks = [Task { taught: false, ..Task::new(Goal::Labels(2), targets) }];
+    let base = tiny();
+    let tokens = base.tokens(texts.iter().map(String::as_str)).unwrap();
+    let (train, held_out): (Vec<u32>, Vec<u32>) = ((0..160).collect(), (160..200).collect());
+    let heads = start(&base, &tokens, &mut tasks, &train, 7, |_, _| {}).unwrap();
+    let recipe = Recipe { passes: 4, rate: 1e-3, ..Recipe::default() };
+    let checkpoint = dir.path().join("checkpoint");
+    let plan = FinetunePlan { recipe, seed: 7, stop_after: None, checkpoint };
+    let pools = [Pool::whole(&train)];
+    let material = Material { tokens: &tokens, train: &pools, held_out: &held_out };
+    let mut losses = Vec::new();
+    let learn = |progress: finetune::Progress| losses.extend(progress.held_out_loss);
+    finetune(&plan, base, heads, &tasks, material, learn).unwrap();
+    let last = *losses.last().unwrap();
+    // Two labels known surely leave nothing; two coins leave 2 ln 2 = 1.39.
+    assert!(last < 0.5 && last < losses[0], "{losses:?}");
 }
 
 #[test]

@@ -72,7 +72,11 @@ fn read(text: &str) -> Reading {
     Reading {
         source: ReadingSource::Model,
         model: "keywords-1".to_owned(),
-        intents: vec![IntentProbability { intent: "get_refund".to_owned(), probability: 0.9 }],
+        intents: vec![IntentProbability {
+            intent: "get_refund".to_owned(),
+            probability: 0.9,
+            present: true,
+        }],
         out_of_scope: !refund,
         out_of_scope_score: if refund { -1.0 } else { 1.0 },
         sentiment: Sentiment::Neutral,

@@ -96,7 +96,7 @@ pub(super) fn reading(text: &str) -> Reading {
     Reading {
         source: ReadingSource::Model,
         model: "scripted 1".to_owned(),
-        intents: vec![IntentProbability { intent, probability: 0.9 }],
+        intents: vec![IntentProbability { intent, probability: 0.9, present: true }],
         out_of_scope: false,
         out_of_scope_score: 0.1,
         sentiment: Sentiment::Neutral,

@@ -28,6 +28,7 @@ fn head(view: View, width: usize, seed: usize) -> Head {
             name: "intent".to_owned(),
             labels: (0..LABELS).map(|label| label.to_string()).collect(),
             view,
+            threshold: None,
             temperature: 0.8,
         },
         weight: Tensor::from_vec(weights, (LABELS, width), &Device::Cpu).unwrap(),

@@ -110,6 +110,8 @@ impl Task {
 pub enum Goal {
     /// One of so many labels.
     Label(usize),
+    /// Some of so many labels, or none.
+    Labels(usize),
     /// A number.
     Number,
 }
@@ -119,14 +121,14 @@ impl Goal {
     #[must_use]
     pub fn outputs(self) -> usize {
         match self {
-            Self::Label(labels) => labels,
+            Self::Label(labels) | Self::Labels(labels) => labels,
             Self::Number => 1,
         }
     }
 }
 
 /// What a head learns from a text.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// Nothing.
     Unlabelled,
@@ -134,18 +136,34 @@ pub enum Target {
     Outside,
     /// This label.
     Label(u32),
+    /// These labels and no others.
+    Labels(Vec<u32>),
     /// This number.
     Number(f32),
 }
 
 impl Target {
-    /// Returns the label, when there is one.
+    /// Returns the label, when there is exactly one.
     #[must_use]
-    pub fn label(self) -> Option<u32> {
+    pub fn label(&self) -> Option<u32> {
         match self {
-            Self::Label(label) => Some(label),
-            Self::Unlabelled | Self::Outside | Self::Number(_) => None,
+            Self::Label(label) => Some(*label),
+            Self::Unlabelled | Self::Outside | Self::Labels(_) | Self::Number(_) => None,
         }
+    }
+
+    /// Returns whether each label is there, one or zero; `None` for a text that has no say in them.
+    #[must_use]
+    pub fn wanted(&self, labels: usize) -> Option<Vec<f32>> {
+        let there = match self {
+            Self::Unlabelled | Self::Number(_) => return None,
+            Self::Outside => &[],
+            Self::Label(label) => std::slice::from_ref(label),
+            Self::Labels(labels) => labels.as_slice(),
+        };
+        let mut wanted = vec![0.0; labels];
+        there.iter().for_each(|label| wanted[*label as usize] = 1.0);
+        Some(wanted)
     }
 }
 
@@ -214,8 +232,8 @@ pub fn finetune(
     let steps_a_pass = (texts_a_pass * rounds).div_ceil(STEP_TEXTS).max(1);
     let passes = plan.recipe.passes.max(STEPS_MIN.div_ceil(steps_a_pass));
     let all_steps = steps_a_pass * passes;
-    let mut state = Checkpoint::read(&plan.checkpoint, &fingerprint(plan, &base, material))?
-        .unwrap_or_default();
+    let fingerprint = fingerprint(plan, &base, (&heads, tasks), material);
+    let mut state = Checkpoint::read(&plan.checkpoint, &fingerprint)?.unwrap_or_default();
     let mut tuner =
         Tuner::new(&plan.recipe, &base, heads, tasks, material.tokens, (plan.seed, all_steps))?;
     if state.passes > 0 {
@@ -241,7 +259,7 @@ pub fn finetune(
             state.best_heads = heads;
         }
         tuner.save(&mut state)?;
-        state.write(&plan.checkpoint, &fingerprint(plan, &base, material))?;
+        state.write(&plan.checkpoint, &fingerprint)?;
         progress(Progress {
             steps: (state.passes * steps_a_pass, all_steps),
             held_out_loss: state.best_loss,
@@ -287,16 +305,32 @@ fn order(material: Material<'_>, rounds: usize, seed: u64, pass: usize) -> Vec<V
 }
 
 /// Returns a word for what is trained: a checkpoint of anything else does not fit.
-fn fingerprint(plan: &FinetunePlan, base: &Base, material: Material<'_>) -> String {
+fn fingerprint(
+    plan: &FinetunePlan,
+    base: &Base,
+    (heads, tasks): (&[TunedHead], &[Task]),
+    material: Material<'_>,
+) -> String {
     let mut hash = Sha256::new();
     for tokens in material.tokens {
         tokens.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
         hash.update([0; 4]);
     }
+    for pool in material.train {
+        hash.update(pool.texts_a_pass.to_le_bytes());
+    }
     let pools = material.train.iter().map(|pool| pool.rows.as_slice());
     for rows in pools.chain([material.held_out]) {
         rows.iter().for_each(|row| hash.update(row.to_le_bytes()));
         hash.update([0xff; 4]);
+    }
+    // The heads that it starts from also tell one encoder from another.
+    for number in heads.iter().flat_map(|head| head.weight.iter().chain(&head.bias)) {
+        hash.update(number.to_le_bytes());
+    }
+    for task in tasks {
+        hash.update(format!("{:?} {} {}", task.goal, task.weight, task.taught));
+        task.targets.iter().for_each(|target| hash.update(format!("{target:?}")));
     }
     hash.update(format!("{:?} {:?} {} {:?}", plan.recipe, base.config, plan.seed, plan.stop_after));
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,4 +1,5 @@
-//! Fits one head to features: multinomial logistic regression.
+//! Fits one head to features: logistic regression, multinomial or, where a text may have several labels,
+//! of each label on its own.
 //!
 //! How strongly weights are held back, and which view of the encoder is seen, are chosen by the loss on
 //! held-out texts; the temperature is fitted there too.
@@ -9,7 +10,8 @@ use super::logistic::{self, Loss, Solution};
 use crate::classifier::{
     artifact::HeadEntry,
     features::{Features, View},
-    heads::{Head, softmax},
+    heads::{Head, sigmoid, softmax},
+    metrics::ratio,
 };
 
 /// Strengths of the L2 penalty that are tried, strongest first: each starts where the one before ended.
@@ -21,8 +23,8 @@ pub struct Examples<'a> {
     pub features: &'a Features,
     /// Row of each example.
     pub rows: Vec<u32>,
-    /// Index of its label.
-    pub labels: Vec<u32>,
+    /// Indices of its labels; exactly one unless a text may have several.
+    pub labels: Vec<Vec<u32>>,
     /// How much it counts; 1 is ordinary.
     pub weights: Vec<f32>,
 }
@@ -30,7 +32,7 @@ pub struct Examples<'a> {
 impl<'a> Examples<'a> {
     /// Takes all rows, each counting once.
     #[must_use]
-    pub fn new(features: &'a Features, rows: Vec<u32>, labels: Vec<u32>) -> Self {
+    pub fn new(features: &'a Features, rows: Vec<u32>, labels: Vec<Vec<u32>>) -> Self {
         let weights = vec![1.0; rows.len()];
         Self { features, rows, labels, weights }
     }
@@ -41,7 +43,7 @@ impl<'a> Examples<'a> {
         Self {
             features: self.features,
             rows: indices.iter().map(|index| self.rows[*index]).collect(),
-            labels: indices.iter().map(|index| self.labels[*index]).collect(),
+            labels: indices.iter().map(|index| self.labels[*index].clone()).collect(),
             weights: indices.iter().map(|index| self.weights[*index]).collect(),
         }
     }
@@ -61,6 +63,14 @@ pub struct FitPlan<'a> {
     pub labels: &'a [String],
     /// Views to choose from.
     pub views: &'a [View],
+    /// Whether a text may have several of the labels.
+    pub several: bool,
+}
+
+impl FitPlan<'_> {
+    fn loss(&self) -> Loss {
+        if self.several { Loss::Each } else { Loss::Shares }
+    }
 }
 
 /// A fitted head and how it was chosen.
@@ -83,14 +93,12 @@ pub fn fit_head(
     let mut best: Option<(f64, Fitted)> = None;
     for view in plan.views {
         let problem = Standardised::new(train, *view)?;
-        let wanted = one_hot(&train.labels, plan.labels.len());
+        let wanted = wanted(&train.labels, plan.labels.len());
         let mut solution = None;
         for penalty in PENALTIES {
-            let found = problem.solve(&wanted, Loss::Shares, penalty, solution.take());
+            let found = problem.solve(&wanted, plan.loss(), penalty, solution.take());
             let mut head = problem.head(plan, *view, &found)?;
-            let logits = held_out_logits(&head, held_out)?;
-            let (temperature, loss) = fit_temperature(&logits, &held_out.labels, &held_out.weights);
-            head.entry.temperature = temperature;
+            let loss = calibrate(&mut head, held_out)?;
             solution = Some(found);
             if best.as_ref().is_none_or(|(least, _)| loss < *least) {
                 best = Some((loss, Fitted { head, penalty }));
@@ -107,37 +115,47 @@ pub fn fit_head(
 pub fn refit_head(plan: &FitPlan<'_>, all: &Examples<'_>, chosen: &Fitted) -> Result<Head> {
     let view = chosen.head.entry.view;
     let problem = Standardised::new(all, view)?;
-    let wanted = one_hot(&all.labels, plan.labels.len());
-    let found = problem.solve(&wanted, Loss::Shares, chosen.penalty, None);
+    let wanted = wanted(&all.labels, plan.labels.len());
+    let found = problem.solve(&wanted, plan.loss(), chosen.penalty, None);
     let mut head = problem.head(plan, view, &found)?;
     head.entry.temperature = chosen.head.entry.temperature;
+    head.entry.threshold = chosen.head.entry.threshold;
     Ok(head)
 }
 
-/// Returns a head with the temperature that held-out texts ask for; without any it stays as it is.
+/// Returns a head with the confidence that held-out texts ask for; without any it stays as it is.
 ///
 /// # Errors
 /// When a tensor operation fails.
 pub fn calibrated(mut head: Head, held_out: &Examples<'_>) -> Result<Head> {
     if !held_out.rows.is_empty() {
-        let logits = held_out_logits(&head, held_out)?;
-        let (temperature, _) = fit_temperature(&logits, &held_out.labels, &held_out.weights);
-        head.entry.temperature = temperature;
+        calibrate(&mut head, held_out)?;
     }
     Ok(head)
 }
 
-/// Returns rows with a one at each label.
-fn one_hot(labels: &[u32], classes: usize) -> Vec<f32> {
-    let mut wanted = vec![0.0; labels.len() * classes];
-    for (label, row) in labels.iter().zip(wanted.chunks_mut(classes)) {
-        row[*label as usize] = 1.0;
+/// Sets the temperature, and the threshold of a head with several labels; returns the held-out loss.
+fn calibrate(head: &mut Head, held_out: &Examples<'_>) -> Result<f64> {
+    let logits = head.logits(&held_out.features.select(&held_out.rows)?)?;
+    let several = head.entry.threshold.is_some();
+    let (temperature, loss) =
+        fit_temperature(&logits, &held_out.labels, &held_out.weights, several);
+    head.entry.temperature = temperature;
+    if several {
+        let probabilities: Vec<Vec<f64>> =
+            logits.iter().map(|row| sigmoid(row, temperature)).collect();
+        head.entry.threshold = Some(fit_threshold(&probabilities, &held_out.labels));
     }
-    wanted
+    Ok(loss)
 }
 
-fn held_out_logits(head: &Head, held_out: &Examples<'_>) -> Result<Vec<Vec<f32>>> {
-    head.logits(&held_out.features.select(&held_out.rows)?)
+/// Returns rows with a one at each label.
+fn wanted(labels: &[Vec<u32>], classes: usize) -> Vec<f32> {
+    let mut wanted = vec![0.0; labels.len() * classes];
+    for (labels, row) in labels.iter().zip(wanted.chunks_mut(classes)) {
+        labels.iter().for_each(|label| row[*label as usize] = 1.0);
+    }
+    wanted
 }
 
 /// Features shifted and scaled so that a coordinate has mean 0 and, on average, variance 1.
@@ -185,6 +203,7 @@ impl<'a> Standardised<'a> {
             labels: plan.labels.to_vec(),
             view,
             temperature: 1.0,
+            threshold: plan.several.then_some(0.5),
         };
         Ok(Head { entry, weight, bias })
     }
@@ -194,9 +213,14 @@ impl<'a> Standardised<'a> {
 ///
 /// The loss has one minimum in the temperature, so a golden-section search over its logarithm finds it.
 #[must_use]
-pub fn fit_temperature(logits: &[Vec<f32>], labels: &[u32], weights: &[f32]) -> (f64, f64) {
+pub fn fit_temperature(
+    logits: &[Vec<f32>],
+    labels: &[Vec<u32>],
+    weights: &[f32],
+    several: bool,
+) -> (f64, f64) {
     const GOLDEN: f64 = 0.618_033_988_749_895;
-    let loss = |log_t: f64| loss_at(logits, labels, weights, log_t.exp());
+    let loss = |log_t: f64| loss_at(logits, labels, weights, (log_t.exp(), several));
     let (mut low, mut high) = (-4.0_f64, 4.0_f64);
     let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
     let (mut at_left, mut at_right) = (loss(left), loss(right));
@@ -215,16 +239,49 @@ pub fn fit_temperature(logits: &[Vec<f32>], labels: &[u32], weights: &[f32]) -> 
     (middle.exp(), loss(middle))
 }
 
-fn loss_at(logits: &[Vec<f32>], labels: &[u32], weights: &[f32], temperature: f64) -> f64 {
+fn loss_at(
+    logits: &[Vec<f32>],
+    labels: &[Vec<u32>],
+    weights: &[f32],
+    (temperature, several): (f64, bool),
+) -> f64 {
+    let log = |probability: f64| probability.max(1e-12).ln();
     let (mut sum, mut total) = (0.0, 0.0);
-    for ((row, label), weight) in logits.iter().zip(labels).zip(weights) {
-        let right = usize::try_from(*label)
-            .ok()
-            .and_then(|label| softmax(row, temperature).get(label).copied());
-        sum -= f64::from(*weight) * right.unwrap_or(0.0).max(1e-12).ln();
+    for ((row, labels), weight) in logits.iter().zip(labels).zip(weights) {
+        let logs: f64 = if several {
+            let each = (0_u32..).zip(sigmoid(row, temperature));
+            each.map(|(label, p)| log(if labels.contains(&label) { p } else { 1.0 - p })).sum()
+        } else {
+            let shares = softmax(row, temperature);
+            labels.iter().map(|label| log(shares[*label as usize])).sum()
+        };
+        sum -= f64::from(*weight) * logs;
         total += f64::from(*weight);
     }
     sum / f64::max(total, 1e-12)
+}
+
+/// Returns the threshold with the highest F1 over all labels together, between 0.05 and 0.95.
+///
+/// With every decision sorted by its probability, each cut between two of them is one threshold.
+#[must_use]
+pub fn fit_threshold(probabilities: &[Vec<f64>], labels: &[Vec<u32>]) -> f64 {
+    let mut decisions: Vec<(f64, bool)> = Vec::new();
+    for (row, labels) in probabilities.iter().zip(labels) {
+        decisions.extend((0_u32..).zip(row).map(|(label, p)| (*p, labels.contains(&label))));
+    }
+    decisions.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let there = decisions.iter().filter(|(_, there)| *there).count();
+    let (mut best, mut both) = ((0.0, 0.5), 0);
+    for (index, (probability, is_there)) in decisions.iter().enumerate() {
+        both += usize::from(*is_there);
+        let next = decisions.get(index + 1).map_or(0.0, |(next, _)| *next);
+        let f1 = ratio(2 * both, there + index + 1);
+        if next < *probability && f1 > best.0 {
+            best = (f1, f64::midpoint(*probability, next));
+        }
+    }
+    best.1.clamp(0.05, 0.95)
 }
 
 #[cfg(test)]
@@ -235,10 +292,24 @@ mod tests {
     fn the_fitted_temperature_lowers_the_loss_of_overconfident_numbers() {
         // Right three times of four, and always just as sure.
         let logits = vec![vec![8.0, 0.0]; 4];
-        let (labels, weights) = ([0, 0, 0, 1], [1.0; 4]);
-        let (temperature, loss) = fit_temperature(&logits, &labels, &weights);
-        assert!(loss < loss_at(&logits, &labels, &weights, 1.0));
+        let (labels, weights) = ([0, 0, 0, 1].map(|label| vec![label]), [1.0; 4]);
+        let (temperature, loss) = fit_temperature(&logits, &labels, &weights, false);
+        assert!(loss < loss_at(&logits, &labels, &weights, (1.0, false)));
         // The best answer is three in four: 8 / T = ln 3.
         assert!((8.0 / temperature - 3.0_f64.ln()).abs() < 1e-3, "{temperature}");
+        // The same question asked of one label on its own.
+        let logits = vec![vec![8.0]; 4];
+        let labels = [vec![0], vec![0], vec![0], vec![]];
+        let (temperature, _) = fit_temperature(&logits, &labels, &weights, true);
+        assert!((8.0 / temperature - 3.0_f64.ln()).abs() < 1e-3, "{temperature}");
+    }
+
+    #[test]
+    fn the_fitted_threshold_has_the_highest_f1() {
+        let probabilities = vec![vec![0.9, 0.4], vec![0.35, 0.38], vec![0.2, 0.1]];
+        // Below 0.35, all three labels are found and one more: 6 / 7; above 0.38, two of them: 4 / 5.
+        let labels = [vec![0, 1], vec![0], vec![]];
+        let threshold = fit_threshold(&probabilities, &labels);
+        assert!((threshold - 0.275).abs() < 1e-9, "{threshold}");
     }
 }

@@ -81,16 +81,16 @@ pub fn split(all: &Labelled, seed: u64) -> (Vec<u32>, Vec<u32>) {
         groups.entry(text.trim().to_lowercase()).or_default().push(row);
     }
     let first = all.truth.values().next();
-    let label = |row: u32| {
-        let truth = first.and_then(|truth| truth.get(usize::try_from(row).ok()?));
-        match truth {
-            Some(Truth::Label(label)) => Some(label.clone()),
-            _ => None,
-        }
-    };
-    let mut strata: BTreeMap<Option<String>, Vec<Vec<u32>>> = BTreeMap::new();
-    for rows in groups.into_values() {
-        strata.entry(label(rows[0])).or_default().push(rows);
+    // Where a text may have several labels, the one that fewest texts have counts.
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let given = |row: u32| first.and_then(|truth| at(truth, row)?.labels()).unwrap_or_default();
+    for row in groups.values().map(|rows| rows[0]) {
+        given(row).into_iter().for_each(|label| *counts.entry(label).or_default() += 1);
+    }
+    let label = |row: u32| given(row).into_iter().min_by_key(|label| counts[label]);
+    let mut strata: BTreeMap<Option<&str>, Vec<Vec<u32>>> = BTreeMap::new();
+    for rows in groups.values() {
+        strata.entry(label(rows[0])).or_default().push(rows.clone());
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mut train, mut held_out) = (Vec::new(), Vec::new());
@@ -115,8 +115,9 @@ pub fn split(all: &Labelled, seed: u64) -> (Vec<u32>, Vec<u32>) {
 /// Returns whether some head has few texts a label.
 pub(super) fn few(all: &Labelled, train: &[u32]) -> Result<bool, LabelsError> {
     for (head, truth) in &all.truth {
-        let is_label = |row: &&u32| matches!(at(truth, **row), Some(Truth::Label(_)));
-        let texts = train.iter().filter(is_label).count();
+        let labels_of =
+            |row: &u32| at(truth, *row).and_then(Truth::labels).map_or(0, |all| all.len());
+        let texts: usize = train.iter().map(labels_of).sum();
         if texts < FEW_TEXTS * labels(head, truth, train)?.len() {
             return Ok(true);
         }
@@ -127,16 +128,25 @@ pub(super) fn few(all: &Labelled, train: &[u32]) -> Result<bool, LabelsError> {
 /// Adds the name of each intent as a text of its own: `track_order` says what it is for.
 pub(super) fn add_names(all: &mut Labelled, train: &mut Vec<u32>) -> anyhow::Result<()> {
     let Some(truth) = all.truth.get(INTENT) else { return Ok(()) };
-    let names = labels(INTENT, truth, train)?;
+    let (names, several) = (labels(INTENT, truth, train)?, several(truth));
+    let labelled = |name: &String| match several {
+        true => Truth::Labels(BTreeSet::from([name.clone()])),
+        false => Truth::Label(name.clone()),
+    };
     for name in names {
         train.push(u32::try_from(all.texts.len())?);
         let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         all.texts.push(words.collect::<Vec<_>>().join(" "));
         for (head, truth) in &mut all.truth {
-            truth.push(if head == INTENT { Truth::Label(name.clone()) } else { Truth::Unlabelled });
+            truth.push(if head == INTENT { labelled(&name) } else { Truth::Unlabelled });
         }
     }
     Ok(())
+}
+
+/// Returns whether a text may have several labels.
+pub(super) fn several(truth: &[Truth]) -> bool {
+    truth.iter().any(|truth| matches!(truth, Truth::Labels(_)))
 }
 
 /// Returns the truth of a row.
@@ -144,7 +154,7 @@ pub(super) fn at(truth: &[Truth], row: u32) -> Option<&Truth> {
     truth.get(usize::try_from(row).ok()?)
 }
 
-/// Returns the rows that have one of the labels of a head.
+/// Returns the rows that have labels of a head, or none where a text may have several.
 pub(super) fn examples<'a>(
     features: &'a Features,
     all: &Labelled,
@@ -153,13 +163,28 @@ pub(super) fn examples<'a>(
     rows: &[u32],
 ) -> Examples<'a> {
     let truth = all.truth.get(head).map(Vec::as_slice).unwrap_or_default();
+    let several = several(truth);
     let labelled = rows.iter().filter_map(|row| {
-        let Some(Truth::Label(label)) = at(truth, *row) else { return None };
-        let place = labels.iter().position(|known| known == label)?;
-        Some((*row, u32::try_from(place).ok()?))
+        let truth = at(truth, *row)?;
+        let places = match truth {
+            Truth::OutOfScope if several => Vec::new(),
+            truth => places(truth, labels)?,
+        };
+        // The only right label is one that the training part does not have.
+        let unknown = places.is_empty() && matches!(truth, Truth::Label(_));
+        (!unknown).then_some((*row, places))
     });
     let (rows, labels) = labelled.unzip();
     Examples::new(features, rows, labels)
+}
+
+/// Returns the places of a text's labels among those known.
+fn places(truth: &Truth, labels: &[String]) -> Option<Vec<u32>> {
+    let place = |label: &str| {
+        let place = labels.iter().position(|known| known == label)?;
+        u32::try_from(place).ok()
+    };
+    Some(truth.labels()?.into_iter().filter_map(place).collect())
 }
 
 /// Returns the labels of a head in the training part, checked.
@@ -168,13 +193,8 @@ pub(super) fn labels(
     truth: &[Truth],
     train: &[u32],
 ) -> Result<Vec<String>, LabelsError> {
-    let labels: BTreeSet<&String> = train
-        .iter()
-        .filter_map(|row| match at(truth, *row) {
-            Some(Truth::Label(label)) => Some(label),
-            _ => None,
-        })
-        .collect();
+    let given = train.iter().filter_map(|row| at(truth, *row)?.labels());
+    let labels: BTreeSet<&str> = given.flatten().collect();
     if !(2..=LABELS_MAX).contains(&labels.len()) {
         return Err(LabelsError::Count { head: head.to_owned(), labels: labels.len() });
     }
@@ -183,7 +203,7 @@ pub(super) fn labels(
             SENTIMENT if sentiment_of(label).is_none() => {
                 "very_negative, negative, neutral, positive, very_positive".to_owned()
             }
-            URGENCY if Urgency::ALL.iter().all(|level| level.label() != label.as_str()) => {
+            URGENCY if Urgency::ALL.iter().all(|level| level.label() != *label) => {
                 "low, normal, high, critical".to_owned()
             }
             _ if label.chars().count() > INTENT_CHARS_MAX => {
@@ -191,30 +211,29 @@ pub(super) fn labels(
             }
             _ => continue,
         };
-        let (head, label) = (head.to_owned(), (*label).clone());
+        let (head, label) = (head.to_owned(), (*label).to_owned());
         return Err(LabelsError::Label { head, label, allowed });
     }
-    Ok(labels.into_iter().cloned().collect())
+    Ok(labels.into_iter().map(str::to_owned).collect())
 }
 
-/// Returns what each head has to learn in fine-tuning, in the order of the heads.
-///
-/// # Errors
-/// [`LabelsError`] when labels cannot be trained on.
-pub fn tasks(all: &Labelled, train: &[u32]) -> Result<Vec<Task>, LabelsError> {
-    let mut tasks = Vec::new();
-    for (head, truth) in &all.truth {
-        let labels = labels(head, truth, train)?;
-        let target = |truth: &Truth| match truth {
-            Truth::OutOfScope => Target::Outside,
-            Truth::Label(label) => labels
-                .iter()
-                .position(|known| known == label)
-                .and_then(|place| u32::try_from(place).ok())
-                .map_or(Target::Unlabelled, Target::Label),
-            Truth::Unlabelled => Target::Unlabelled,
+/// Returns what each head has to learn in fine-tuning, in the order of the heads; labels that are not
+/// among the `names` of a head are left out.
+pub(super) fn tasks(all: &Labelled, names: &BTreeMap<String, Vec<String>>) -> Vec<Task> {
+    let task = |(head, labels): (&String, &Vec<String>)| {
+        let truth = all.truth.get(head).map(Vec::as_slice).unwrap_or_default();
+        let target = |truth: &Truth| match (truth, places(truth, labels)) {
+            (Truth::OutOfScope, _) => Target::Outside,
+            (Truth::Labels(_), Some(places)) => Target::Labels(places),
+            (_, Some(places)) => places.first().map_or(Target::Unlabelled, |p| Target::Label(*p)),
+            (_, None) => Target::Unlabelled,
         };
-        tasks.push(Task::new(Goal::Label(labels.len()), truth.iter().map(target).collect()));
-    }
-    Ok(tasks)
+        let targets = truth.iter().map(target).collect();
+        match several(truth) {
+            // What regressions say of rare labels is no example to follow.
+            true => Task { taught: false, ..Task::new(Goal::Labels(labels.len()), targets) },
+            false => Task::new(Goal::Label(labels.len()), targets),
+        }
+    };
+    names.iter().map(task).collect()
 }

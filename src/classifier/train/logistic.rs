@@ -12,6 +12,8 @@ const STOP: Stop = Stop { steps: 200, slope: 2e-5 };
 pub enum Loss {
     /// Cross-entropy with wanted shares, whose rows sum to one.
     Shares,
+    /// Cross-entropy of each class on its own with what is wanted of it, 0 to 1, summed over classes.
+    Each,
     /// Half the squared distance from wanted numbers.
     Squares,
 }
@@ -86,6 +88,7 @@ impl Problem<'_> {
         {
             let loss = match self.loss {
                 Loss::Shares => entropy_and_slopes(row, wanted),
+                Loss::Each => each_and_slopes(row, wanted),
                 Loss::Squares => square_and_slopes(row, wanted),
             };
             value += f64::from(*weight) * loss;
@@ -121,6 +124,17 @@ fn entropy_and_slopes(row: &mut [f32], wanted: &[f32]) -> f64 {
         *x = *x / sum - wanted;
     }
     loss + f64::from(sum).ln()
+}
+
+/// Turns a row of logits into the slopes of the cross-entropies of its classes; returns their sum.
+fn each_and_slopes(row: &mut [f32], wanted: &[f32]) -> f64 {
+    let mut loss = 0.0;
+    for (x, wanted) in row.iter_mut().zip(wanted) {
+        // ln(1 + exp(x)) - wanted x, without overflow.
+        loss += f64::from(x.max(0.0) + (-x.abs()).exp().ln_1p() - wanted * *x);
+        *x = 1.0 / (1.0 + (-*x).exp()) - wanted;
+    }
+    loss
 }
 
 /// Turns a row of numbers into the slopes of half its squared distance from what is wanted; returns that.
@@ -168,6 +182,23 @@ mod tests {
                 slope += counts[row] / 5.0 * (share - wanted[row * 2]) * x[side];
             }
             assert!((slope + 0.1 * weight[side]).abs() < 1e-3, "{slope}");
+        }
+    }
+
+    #[test]
+    fn each_class_on_its_own_is_a_regression_of_two_classes() {
+        let wanted = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0];
+        let each = solve(Loss::Each, &wanted, 2, 0.1);
+        for class in 0..2 {
+            let two: Vec<f32> =
+                wanted.chunks(2).flat_map(|row| [row[class], 1.0 - row[class]]).collect();
+            // Two classes share the penalty: the difference of their weights has half of it.
+            let Solution { weight, bias } = solve(Loss::Shares, &two, 2, 0.2);
+            for side in 0..2 {
+                let found = each.weight[class * 2 + side];
+                assert!((found - (weight[side] - weight[2 + side])).abs() < 2e-3, "{found}");
+            }
+            assert!((each.bias[class] - (bias[0] - bias[1])).abs() < 2e-3);
         }
     }
 

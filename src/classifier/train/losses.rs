@@ -36,6 +36,38 @@ pub(super) fn disagreement(log_probabilities: &Tensor, counts: &[f32]) -> Result
     sum * (0.5 / total.max(1e-12))
 }
 
+/// Returns the cross-entropy of each label on its own, summed over labels, as the mean over the texts that
+/// count; `None` when none does.
+pub(super) fn cross_entropy_each(
+    logits: &Tensor,
+    wanted: &[f32],
+    counts: &[f32],
+) -> Result<Option<Tensor>> {
+    let total: f64 = counts.iter().copied().map(f64::from).sum();
+    if total <= 0.0 {
+        return Ok(None);
+    }
+    let wanted = Tensor::from_slice(wanted, logits.dims(), logits.device())?;
+    // ln(1 + exp(x)) - wanted x, without overflow.
+    let softplus = (logits.relu()? + (logits.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+    let each = (softplus - (logits * wanted)?)?.sum(1)?;
+    let sum = (each * Tensor::new(counts, logits.device())?)?.sum_all()?;
+    Ok(Some((sum / total)?))
+}
+
+/// Returns what [`disagreement`] is for labels on their own: half the divergence both ways of each label,
+/// summed over labels.
+pub(super) fn disagreement_each(logits: &Tensor, counts: &[f32]) -> Result<Tensor> {
+    let texts = counts.len();
+    let total: f64 = counts.iter().copied().map(f64::from).sum();
+    let first = logits.narrow(0, 0, texts)?;
+    let second = logits.narrow(0, texts, texts)?;
+    let gaps = (candle_nn::ops::sigmoid(&first)? - candle_nn::ops::sigmoid(&second)?)?;
+    let apart = (gaps * (&first - &second)?)?.sum(1)?;
+    let sum = (apart * Tensor::new(counts, logits.device())?)?.sum_all()?;
+    sum * (0.5 / total.max(1e-12))
+}
+
 /// Returns the mean squared error of numbers where one is wanted; `None` when nowhere.
 pub(super) fn square_error(numbers: &Tensor, wanted: &[Option<f32>]) -> Result<Option<Tensor>> {
     let count = wanted.iter().flatten().count();
@@ -104,6 +136,24 @@ mod tests {
         let kl = |p: f64, q: f64| p * (p / q).ln() + (1.0 - p) * ((1.0 - p) / (1.0 - q)).ln();
         let by_hand = f64::midpoint(kl(0.5, 0.9), kl(0.9, 0.5));
         assert!((value(&disagreement(&rows, &[1.0]).unwrap()) - by_hand).abs() < 1e-6);
+    }
+
+    #[test]
+    fn losses_of_labels_on_their_own_are_those_worked_out_by_hand() {
+        let logit = |p: f32| (p / (1.0 - p)).ln();
+        let logits = [[logit(0.8), logit(0.3)], [logit(0.5), logit(0.9)]];
+        let logits = Tensor::new(&logits, &Device::Cpu).unwrap();
+        let wanted = [1.0, 0.0, 1.0, 1.0];
+        let loss = cross_entropy_each(&logits, &wanted, &[1.0, 0.0]).unwrap().unwrap();
+        assert!((value(&loss) + 0.8_f64.ln() + 0.7_f64.ln()).abs() < 1e-6);
+        let loss = cross_entropy_each(&logits, &wanted, &[1.0, 1.0]).unwrap().unwrap();
+        let logs: f64 = [0.8_f64, 0.7, 0.5, 0.9].iter().map(|p| p.ln()).sum();
+        assert!((value(&loss) + logs / 2.0).abs() < 1e-6);
+        assert!(cross_entropy_each(&logits, &wanted, &[0.0; 2]).unwrap().is_none());
+        let kl = |p: f64, q: f64| p * (p / q).ln() + (1.0 - p) * ((1.0 - p) / (1.0 - q)).ln();
+        let both = |p: f64, q: f64| f64::midpoint(kl(p, q), kl(q, p));
+        let apart = disagreement_each(&logits, &[1.0]).unwrap();
+        assert!((value(&apart) - both(0.8, 0.5) - both(0.3, 0.9)).abs() < 1e-6);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use candle_nn::ops::log_softmax;
 
 use super::{
     finetune::{Goal, Recipe, Target, Task},
-    losses::{contrast, cross_entropy, disagreement, square_error},
+    losses::{
+        contrast, cross_entropy, cross_entropy_each, disagreement, disagreement_each, square_error,
+    },
 };
 use crate::classifier::{encoder::normalised, metrics::as_f64};
 
@@ -35,6 +37,7 @@ impl Objective<'_> {
             let logits = features.matmul(&weight.t()?)?.broadcast_add(bias)?;
             let loss = match task.goal {
                 Goal::Label(labels) => self.label_loss(task, labels, rows, &features, &logits)?,
+                Goal::Labels(labels) => self.labels_loss(task, labels, rows, &logits)?,
                 Goal::Number => square_error(&logits.squeeze(1)?, &numbers(task, rows))?,
             };
             if let Some(loss) = loss {
@@ -71,17 +74,40 @@ impl Objective<'_> {
         Ok(Some(loss))
     }
 
+    fn labels_loss(
+        &self,
+        task: &Task,
+        labels: usize,
+        rows: &[u32],
+        logits: &Tensor,
+    ) -> Result<Option<Tensor>> {
+        let wanted: Vec<Option<Vec<f32>>> =
+            rows.iter().map(|row| task.targets[*row as usize].wanted(labels)).collect();
+        let counts: Vec<f32> =
+            wanted.iter().map(|wanted| if wanted.is_some() { 1.0 } else { 0.0 }).collect();
+        let wanted: Vec<f32> =
+            wanted.into_iter().flat_map(|wanted| wanted.unwrap_or(vec![0.0; labels])).collect();
+        let both = vec![wanted; READINGS].concat();
+        let Some(loss) =
+            cross_entropy_each(logits, &both, &vec![counts.clone(); READINGS].concat())?
+        else {
+            return Ok(None);
+        };
+        let apart = disagreement_each(logits, &counts)?;
+        (loss + (apart * self.recipe.agreement)?).map(Some)
+    }
+
     /// Returns the shares that a task wants of some texts, rows by labels.
     fn wanted(&self, task: &Task, labels: usize, rows: &[u32]) -> Vec<f32> {
         #[expect(clippy::cast_possible_truncation, reason = "a share")]
         let (even, trust) = ((1.0 / as_f64(labels)) as f32, self.recipe.teacher as f32);
         let mut wanted = vec![0.0; rows.len() * labels];
         for (row, shares) in rows.iter().zip(wanted.chunks_mut(labels)) {
-            match task.targets[*row as usize] {
-                Target::Unlabelled | Target::Number(_) => {}
+            match &task.targets[*row as usize] {
+                Target::Unlabelled | Target::Labels(_) | Target::Number(_) => {}
                 Target::Outside => shares.fill(OUTSIDE_WEIGHT * even),
                 Target::Label(label) => {
-                    shares[label as usize] = 1.0;
+                    shares[*label as usize] = 1.0;
                     if let Some(teacher) = task.teacher.get(row) {
                         for (share, taught) in shares.iter_mut().zip(teacher) {
                             *share += trust * (taught - *share);
@@ -104,7 +130,7 @@ pub(super) fn features(means: &Tensor) -> Result<Tensor> {
 fn numbers(task: &Task, rows: &[u32]) -> Vec<Option<f32>> {
     let wanted = rows.iter().map(|row| match task.targets[*row as usize] {
         Target::Number(number) => Some(number),
-        Target::Unlabelled | Target::Outside | Target::Label(_) => None,
+        Target::Unlabelled | Target::Outside | Target::Label(_) | Target::Labels(_) => None,
     });
     vec![wanted.collect::<Vec<_>>(); READINGS].concat()
 }

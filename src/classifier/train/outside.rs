@@ -79,7 +79,8 @@ fn known(inside: &Examples<'_>, intents: usize, seed: u64) -> Result<Tensor> {
     let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
     let mut rows = Vec::new();
     for index in order {
-        let count = taken.entry(inside.labels[index]).or_default();
+        let Some(label) = inside.labels[index].first() else { continue };
+        let count = taken.entry(*label).or_default();
         if *count < each {
             *count += 1;
             rows.push(inside.rows[index]);
@@ -101,17 +102,18 @@ impl Outlier {
         let shift = u32::try_from(texts.inside.features.rows())?;
         let mut all = Examples::new(&features, texts.inside.rows.clone(), Vec::new());
         all.weights.clone_from(&texts.inside.weights);
-        all.labels = vec![0; all.rows.len()];
+        all.labels = vec![vec![0]; all.rows.len()];
         all.rows.extend(texts.outside.rows.iter().map(|row| row + shift));
         // Both sides weigh the same, however many texts they have.
         let balance = texts.inside.weights.iter().sum::<f32>()
             / texts.outside.weights.iter().sum::<f32>().max(f32::EPSILON);
         all.weights.extend(texts.outside.weights.iter().map(|weight| weight * balance));
-        all.labels.resize(all.rows.len(), 1);
+        all.labels.resize(all.rows.len(), vec![1]);
 
         let entry = Scope::outlier_entry();
         let views = [entry.view];
-        let plan = FitPlan { name: &entry.name, labels: &entry.labels, views: &views };
+        let plan =
+            FitPlan { name: &entry.name, labels: &entry.labels, views: &views, several: false };
         let (one, other) = halves(&all, seed);
         let fitted = [fit_head(&plan, &one, &other)?, fit_head(&plan, &other, &one)?];
         let mut unseen = BTreeMap::new();

@@ -9,7 +9,7 @@ use super::{
     base::Base,
     finetune::{self, FinetunePlan, Finetuned, Material, Pool, Recipe, TunedHead, finetune},
     fit::{Examples, FitPlan, Fitted, calibrated, fit_head, refit_head},
-    labelled::{Labelled, LabelsError, add_names, at, examples, few, labels, tasks},
+    labelled::{Labelled, LabelsError, add_names, at, examples, few, labels, several, tasks},
     outside::{ScopeTexts, fit_scope},
     start::start,
 };
@@ -127,7 +127,7 @@ impl Lesson<'_> {
         if refit {
             for (head, labels, fitted) in chosen {
                 let examples = examples(&features, self.all, head, labels, &self.both());
-                heads.add(refit_head(&fit_plan(head, labels), &examples, &fitted)?);
+                heads.add(refit_head(&self.fit_plan(head, labels), &examples, &fitted)?);
             }
         }
         Ok((parts, heads, reports))
@@ -139,7 +139,7 @@ impl Lesson<'_> {
             return Err(LabelsError::NothingHeldOut { head: head.to_owned() }.into());
         }
         let train = examples(features, self.all, head, labels, self.train);
-        Ok(fit_head(&fit_plan(head, labels), &train, &held_out)?)
+        Ok(fit_head(&self.fit_plan(head, labels), &train, &held_out)?)
     }
 
     fn full(
@@ -155,7 +155,8 @@ impl Lesson<'_> {
         let mut heads = Heads::default();
         for ((head, labels), tuned) in self.names.iter().zip(&tuned.heads) {
             let held_out = examples(&features, self.all, head, labels, self.held_out);
-            heads.add(calibrated(tuned.head(head, labels)?, &held_out)?);
+            let tuned = tuned.head(head, labels, self.several(head))?;
+            heads.add(calibrated(tuned, &held_out)?);
         }
         let reports = self.finish(&mut heads, &features)?;
         let Some(base) = again else { return Ok((parts, heads, reports)) };
@@ -175,9 +176,10 @@ impl Lesson<'_> {
     ) -> anyhow::Result<Heads> {
         let mut heads = Heads::default();
         for ((head, labels), tuned) in self.names.iter().zip(tuned) {
-            let mut found = tuned.head(head, labels)?;
+            let mut found = tuned.head(head, labels, self.several(head))?;
             if let Some(unseen) = unseen.by_name.get(head) {
                 found.entry.temperature = unseen.entry.temperature;
+                found.entry.threshold = unseen.entry.threshold;
             }
             heads.add(found);
         }
@@ -201,7 +203,7 @@ impl Lesson<'_> {
         if few {
             add_names(&mut all, &mut train)?;
         }
-        let mut tasks = tasks(&all, &train)?;
+        let mut tasks = tasks(&all, self.names);
         let texts = all.texts.iter().map(String::as_str);
         let tokens = base.tokens(texts)?;
         let report = |done, all| progress(Stage::Reading(done, all));
@@ -215,6 +217,15 @@ impl Lesson<'_> {
             checkpoint: self.plan.dir.join("checkpoint"),
         };
         finetune(&plan, base, heads, &tasks, material, |of| progress(Stage::Learning(of)))
+    }
+
+    fn fit_plan<'a>(&self, head: &'a str, labels: &'a [String]) -> FitPlan<'a> {
+        let views = &[View::Last, View::Layers];
+        FitPlan { name: head, labels, views, several: self.several(head) }
+    }
+
+    fn several(&self, head: &str) -> bool {
+        self.all.truth.get(head).is_some_and(|truth| several(truth))
     }
 
     fn read(&self, parts: &Parts, progress: &mut impl FnMut(Stage)) -> anyhow::Result<Features> {
@@ -252,22 +263,23 @@ impl Lesson<'_> {
         let Some(intent) = heads.by_name.get(INTENT) else { anyhow::bail!("no intent head") };
         let truth = &self.all.truth[INTENT];
         let outside = |rows: &[u32]| {
-            let is_outside = |row: &&u32| at(truth, **row) == Some(&Truth::OutOfScope);
+            let is_outside = |row: &&u32| at(truth, **row).is_some_and(Truth::is_outside);
             let rows = rows.iter().filter(is_outside).copied().collect();
             Examples::new(features, rows, Vec::new())
         };
+        let inside = |rows: &[u32]| {
+            let examples = examples(features, self.all, INTENT, labels, rows);
+            let some = (0..examples.rows.len()).filter(|at| !examples.labels[*at].is_empty());
+            examples.pick(&some.collect::<Vec<_>>())
+        };
         let texts = ScopeTexts {
-            inside: &examples(features, self.all, INTENT, labels, self.train),
+            inside: &inside(self.train),
             outside: &outside(self.train),
-            inside_held_out: &examples(features, self.all, INTENT, labels, self.held_out),
+            inside_held_out: &inside(self.held_out),
             outside_held_out: &outside(self.held_out),
         };
         Ok(fit_scope(intent, &texts, self.plan.seed)?)
     }
-}
-
-fn fit_plan<'a>(head: &'a str, labels: &'a [String]) -> FitPlan<'a> {
-    FitPlan { name: head, labels, views: &[View::Last, View::Layers] }
 }
 
 /// Loads a model's heads for a model trained on the same encoder.

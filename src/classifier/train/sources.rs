@@ -11,10 +11,12 @@ use std::{
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
+use super::variants::{Names, mistyped, signed, toned};
 use crate::classifier::rows::{self, RowsError};
 
 /// Files of the corpus.
-const CORPUS_FILES: [&str; 7] = ["a.csv", "b.csv", "c.csv", "d.csv", "e.csv", "f.csv", "g.csv"];
+const CORPUS_FILES: [&str; 8] =
+    ["a.csv", "b.csv", "c.csv", "d.csv", "e.csv", "f.csv", "g.csv", "h.csv"];
 /// Share of the corpus kept for validation.
 const CORPUS_HELD_OUT: f64 = 0.2;
 /// GoEmotions comments that are measured on.
@@ -55,6 +57,9 @@ pub struct Sample {
 pub fn read(data_dir: &Path, corpus_dir: &Path, seed: u64) -> Result<Vec<Sample>, RowsError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut samples = corpus(corpus_dir, &mut rng)?;
+    // Other draws stay what they would be without them.
+    let mut rng_of_variants = ChaCha8Rng::seed_from_u64(seed ^ 1);
+    samples.extend(variants(&samples, &names(data_dir)?, &mut rng_of_variants));
     for held_out in [false, true] {
         let part = if held_out { "validation" } else { "train" };
         let sets = Sets { dir: data_dir, part, held_out };
@@ -99,6 +104,34 @@ fn corpus(dir: &Path, rng: &mut ChaCha8Rng) -> Result<Vec<Sample>, RowsError> {
         }
     }
     Ok(samples)
+}
+
+/// Reads the names that tickets are signed with.
+///
+/// # Errors
+/// [`RowsError`] names the file or the column that is missing.
+pub fn names(data_dir: &Path) -> Result<Names, RowsError> {
+    Names::read(&data_dir.join("audit_names/names.csv"))
+}
+
+/// Returns each ticket that trains twice more: signed by somebody, and in another tone.
+fn variants(tickets: &[Sample], names: &Names, rng: &mut ChaCha8Rng) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for ticket in tickets.iter().filter(|ticket| !ticket.held_out) {
+        let set = "corpus_variants";
+        let mut text = signed(&ticket.text, names, rng);
+        if rng.random_bool(0.5) {
+            text = mistyped(&text, rng);
+        }
+        samples.push(Sample { text, set, ..ticket.clone() });
+        let mut text = toned(&ticket.text, rng);
+        if rng.random_bool(0.3) {
+            text = mistyped(&signed(&text, names, rng), rng);
+        }
+        // Facts decide urgency, whatever the tone; mood is in the tone.
+        samples.push(Sample { text, set, sentiment: None, grade: None, ..ticket.clone() });
+    }
+    samples
 }
 
 fn three_way(label: &str) -> Option<&'static str> {

@@ -10,13 +10,13 @@ use super::{
     base::Base,
     finetune::{Goal, Target, Task, TunedHead},
     logistic::{Loss, Problem, Solution},
-    parallel::in_parallel,
 };
 use crate::classifier::{
     encoder::Encoder,
     features::{Features, View},
     heads::softmax,
     metrics::as_f64,
+    parallel::in_parallel,
     tokenize::Tokens,
 };
 
@@ -77,8 +77,12 @@ pub fn start(
 
 /// Returns the texts that a task starts from, in seeded order.
 fn draw(task: &Task, train: &[u32], seed: u64) -> Vec<u32> {
-    let labelled =
-        |row: &&u32| !matches!(task.targets[**row as usize], Target::Unlabelled | Target::Outside);
+    let labelled = |row: &&u32| match task.targets[**row as usize] {
+        Target::Label(_) | Target::Labels(_) | Target::Number(_) => true,
+        // Where a text may have several labels, it may have none.
+        Target::Outside => matches!(task.goal, Goal::Labels(_)),
+        Target::Unlabelled => false,
+    };
     let mut rows: Vec<u32> = train.iter().filter(labelled).copied().collect();
     rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     rows.truncate(TEXTS_MAX);
@@ -109,10 +113,9 @@ fn regress(seen: &Seen<'_>, task: &Task, rows: &[u32]) -> Solution {
     let classes = task.goal.outputs();
     let mut wanted = vec![0.0; rows.len() * classes];
     for (row, wanted) in rows.iter().zip(wanted.chunks_mut(classes)) {
-        match task.targets[*row as usize] {
-            Target::Label(label) => wanted[label as usize] = 1.0,
-            Target::Number(number) => wanted[0] = number,
-            Target::Unlabelled | Target::Outside => {}
+        match &task.targets[*row as usize] {
+            Target::Number(number) => wanted[0] = *number,
+            target => wanted.copy_from_slice(&target.wanted(classes).unwrap_or(vec![0.0; classes])),
         }
     }
     let weights = vec![1.0; rows.len()];
@@ -122,7 +125,11 @@ fn regress(seen: &Seen<'_>, task: &Task, rows: &[u32]) -> Solution {
         wanted: &wanted,
         classes,
         weights: &weights,
-        loss: if task.goal == Goal::Number { Loss::Squares } else { Loss::Shares },
+        loss: match task.goal {
+            Goal::Label(_) => Loss::Shares,
+            Goal::Labels(_) => Loss::Each,
+            Goal::Number => Loss::Squares,
+        },
     };
     // Features are longer by the root of the width, so weights are shorter by it.
     let penalty = PENALTY * as_f64(width) / as_f64(rows.len().max(1));

@@ -15,14 +15,14 @@ use super::{
     checkpoint::Checkpoint,
     finetune::{Recipe, Target, Task},
     objective::{Objective, READINGS, features},
-    parallel::in_parallel,
 };
 use crate::classifier::{
     artifact::HeadEntry,
     encoder::{Dropout, Encoder, Gradients, Tape, TokenBatch},
     features::{View, batches},
-    heads::{Head, log_sum_exp},
+    heads::{Head, log_sum_exp, sigmoid},
     metrics::as_f64,
+    parallel::in_parallel,
     tokenize::Tokens,
 };
 
@@ -197,10 +197,11 @@ impl<'a> Tuner<'a> {
         for (task, logits) in self.objective.tasks.iter().zip(logits?) {
             let (mut loss, mut count) = (0.0, 0_usize);
             for (row, logits) in rows.iter().zip(logits) {
-                loss += match task.targets[*row as usize] {
+                loss += match &task.targets[*row as usize] {
                     Target::Label(label) => {
-                        log_sum_exp(&logits) - f64::from(logits[label as usize])
+                        log_sum_exp(&logits) - f64::from(logits[*label as usize])
                     }
+                    Target::Labels(there) => surprise(&logits, there),
                     Target::Number(wanted) => f64::from(logits[0] - wanted).powi(2),
                     Target::Unlabelled | Target::Outside => continue,
                 };
@@ -301,16 +302,23 @@ struct Slopes {
     heads: Vec<Vec<f32>>,
 }
 
+/// Returns the cross-entropy of each label on its own, summed.
+fn surprise(logits: &[f32], there: &[u32]) -> f64 {
+    let each = (0_u32..).zip(sigmoid(logits, 1.0));
+    let right = each.map(|(label, p)| if there.contains(&label) { p } else { 1.0 - p });
+    -right.map(|p| p.max(1e-12).ln()).sum::<f64>()
+}
+
 fn add_all(sum: &mut [Vec<f32>], more: &[Vec<f32>]) {
     sum.iter_mut().zip(more).for_each(|(sum, more)| add(sum, more));
 }
 
 impl TunedHead {
-    /// Returns it as a head on features of length one.
+    /// Returns it as a head on features of length one; `several`: of which a text may have several labels.
     ///
     /// # Errors
     /// When it has not one bias a label.
-    pub fn head(&self, name: &str, labels: &[String]) -> Result<Head> {
+    pub fn head(&self, name: &str, labels: &[String], several: bool) -> Result<Head> {
         let width = self.weight.len() / self.bias.len().max(1);
         let (weight, bias) = self.vars(width)?;
         if bias.elem_count() != labels.len() {
@@ -322,6 +330,7 @@ impl TunedHead {
             labels: labels.to_vec(),
             view: View::Last,
             temperature: 1.0,
+            threshold: several.then_some(0.5),
         };
         Ok(Head { entry, weight, bias: bias.as_tensor().detach() })
     }

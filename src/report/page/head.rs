@@ -66,15 +66,23 @@ fn cards(measures: &HeadMeasures) -> String {
         means: "Like accuracy, but every label counts the same, however rare; 1 is perfect."
             .to_owned(),
     });
+    cards.extend(metrics.micro_f1.map(|f1| Card {
+        title: "Micro-F1",
+        value: format!("{f1:.3}"),
+        range: String::new(),
+        means: "Over all labels of all tickets, of which one may have several or none; accuracy counts only \
+                tickets read with no label more and none less."
+            .to_owned(),
+    }));
     cards.push(calibration(measures));
-    cards.push(Card {
+    cards.extend(headline.brier.map(|brier| Card {
         title: "Brier score",
-        value: format!("{:.3}", headline.brier),
+        value: format!("{brier:.3}"),
         range: format!("loss {:.3}", metrics.nll),
         means: "How far the probabilities lie from the truth, 0 to 2; lower is better. Both punish being \
                 wrong and sure."
             .to_owned(),
-    });
+    }));
     cards.extend(scope_cards(measures));
     cards.iter().map(Card::html).collect()
 }

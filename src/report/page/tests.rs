@@ -26,6 +26,7 @@ fn heads() -> Heads {
     for name in [INTENT, "mood"] {
         let zero = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
         let entry = HeadEntry {
+            threshold: None,
             name: name.to_owned(),
             labels: LABELS.map(str::to_owned).to_vec(),
             view: View::Last,

@@ -137,7 +137,7 @@ pub(super) fn reading(intent: &str, probability: f64, urgency: Urgency) -> Readi
     Reading {
         source: ReadingSource::Model,
         model: "test-1".to_owned(),
-        intents: vec![IntentProbability { intent: intent.to_owned(), probability }],
+        intents: vec![IntentProbability { intent: intent.to_owned(), probability, present: true }],
         out_of_scope: false,
         out_of_scope_score: 0.0,
         sentiment: Sentiment::Neutral,

@@ -20,6 +20,7 @@ pub(crate) fn reading(reading: Reading) -> v1::Reading {
             .map(|intent| v1::IntentProbability {
                 intent: intent.intent,
                 probability: intent.probability,
+                present: intent.present,
             })
             .collect(),
         out_of_scope: reading.out_of_scope,

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         id::SkillId,
         limits,
-        policy::{Policy, RelaxationStep, Route, RouteMatch},
+        policy::{Policy, RelaxationStep, Route, RouteMatch, covers},
         reading::Urgency,
     },
 };
@@ -290,7 +290,8 @@ pub(crate) fn warnings(policy: &Policy, known: &KnownNames) -> Vec<String> {
             }
         }
         let Some(intents) = &known.intents else { continue };
-        for intent in route.matches.intents.iter().filter(|intent| !intents.contains(*intent)) {
+        let unknown = |name: &&String| !intents.iter().any(|intent| covers(name, intent));
+        for intent in route.matches.intents.iter().filter(unknown) {
             warnings.push(format!(
                 "Route `{}` names the intent `{intent}`, which the loaded model does not know.",
                 route.name

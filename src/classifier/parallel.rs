@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Result, bail};
 
-/// Threads; training is meant to leave something of larger machines to others.
+/// Threads; reading and training are meant to leave something of larger machines to others.
 const THREADS: usize = 2;
 
 /// Does something to every item; each thread takes the next item when it is free. The results come in the
 /// order of the items.
-pub(super) fn in_parallel<I: Sync, T: Send>(
+pub(crate) fn in_parallel<I: Sync, T: Send>(
     items: &[I],
     each: impl Fn(usize, &I) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
@@ -26,7 +26,7 @@ pub(super) fn in_parallel<I: Sync, T: Send>(
         let others: Vec<_> = (1..THREADS.min(items.len())).map(|_| scope.spawn(run)).collect();
         let mut all = run()?;
         for other in others {
-            all.extend(other.join().unwrap_or_else(|_| bail!("a thread of the training failed"))?);
+            all.extend(other.join().unwrap_or_else(|_| bail!("a thread failed"))?);
         }
         Ok::<_, candle_core::Error>(all)
     })?;
