@@ -76,9 +76,9 @@ pub struct ScopeMetrics {
     pub oos_auroc: f64,
     /// Share of out-of-scope rows found when 5 % of the in-scope rows are rejected.
     pub oos_recall: f64,
-    /// Share of out-of-scope rows found at the model's own threshold.
+    /// Share of out-of-scope rows that readings call so, at the model's own threshold.
     pub oos_recall_at_threshold: f64,
-    /// Share of in-scope rows rejected at the model's own threshold.
+    /// Share of in-scope rows that readings call out of scope.
     pub in_scope_rejected_at_threshold: f64,
     /// Share of in-scope rows whose intent is right.
     pub in_scope_accuracy: f64,
@@ -130,17 +130,24 @@ fn scope_metrics(
     let head = heads.by_name.get(INTENT)?;
     let rows = predictions.probabilities.get(INTENT)?;
     let (mut inside, mut outside, mut right) = (Vec::new(), Vec::new(), 0);
+    let own = heads.scope.as_ref().map_or(1.0, |scope| scope.entry.threshold);
+    // As readings have it: too far out, or not one of several intents there.
+    let (mut found, mut rejected) = (0, 0);
     for ((truth, score), row) in truth.iter().zip(&predictions.scope_scores).zip(rows) {
+        let called_outside = usize::from(*score > own || head.entry.there(row).is_empty());
         match truth {
             Truth::Unlabelled => {}
-            truth if truth.is_outside() => outside.push(*score),
+            truth if truth.is_outside() => {
+                outside.push(*score);
+                found += called_outside;
+            }
             Truth::OutOfScope | Truth::Label(_) | Truth::Labels(_) => {
                 inside.push(*score);
+                rejected += called_outside;
                 right += usize::from(head.entry.right(row, truth));
             }
         }
     }
-    let own = heads.scope.as_ref().map_or(1.0, |scope| scope.entry.threshold);
     let cut = quantile(&inside, 1.0 - REJECTED)?;
     let above = |scores: &[f64], cut: f64| {
         ratio(scores.iter().filter(|score| **score > cut).count(), scores.len())
@@ -149,8 +156,8 @@ fn scope_metrics(
         oos_rows: outside.len(),
         oos_auroc: auroc(&inside, &outside)?,
         oos_recall: above(&outside, cut),
-        oos_recall_at_threshold: above(&outside, own),
-        in_scope_rejected_at_threshold: above(&inside, own),
+        oos_recall_at_threshold: ratio(found, outside.len()),
+        in_scope_rejected_at_threshold: ratio(rejected, inside.len()),
         in_scope_accuracy: ratio(right, inside.len()),
     })
 }

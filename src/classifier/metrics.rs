@@ -79,7 +79,8 @@ pub fn head_metrics(
     HeadMetrics {
         rows,
         accuracy: ratio(right, rows),
-        macro_f1: there.iter().sum::<f64>() / as_f64(there.len().max(1)),
+        // The sum of nothing is negative zero.
+        macro_f1: (there.iter().sum::<f64>() + 0.0) / as_f64(there.len().max(1)),
         micro_f1: head.threshold.map(|_| all.metrics().f1),
         ece_15: calibration_error(&decisions(head, probabilities, truth)),
         nll: loss / as_f64(rows.max(1)),

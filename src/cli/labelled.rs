@@ -87,8 +87,10 @@ pub enum LabelledError {
     #[error(transparent)]
     Rows(#[from] RowsError),
     /// A head is named twice.
-    #[error("--label names the head {head} twice; allowed is one column for each head")]
+    #[error("{option} names the head {head} twice; allowed is once for each head")]
     Twice {
+        /// Where.
+        option: &'static str,
         /// The head.
         head: String,
     },
@@ -128,7 +130,12 @@ pub fn read(
     }
     let twice = |(at, head): (usize, &HeadColumn)| heads[..at].iter().any(|h| h.head == head.head);
     if let Some((_, head)) = heads.iter().enumerate().find(|entry| twice(*entry)) {
-        return Err(LabelledError::Twice { head: head.head.clone() });
+        return Err(LabelledError::Twice { option: "--label", head: head.head.clone() });
+    }
+    let twice =
+        |(at, head): (usize, &Several)| beside.several[..at].iter().any(|h| h.head == head.head);
+    if let Some((_, head)) = beside.several.iter().enumerate().find(|entry| twice(*entry)) {
+        return Err(LabelledError::Twice { option: "--several", head: head.head.clone() });
     }
     let columns = heads.iter().map(|head| head.column.as_str());
     let columns: Vec<&str> = columns.chain(beside.segment).chain(beside.grade).collect();
@@ -181,7 +188,10 @@ fn truth(head: &HeadColumn, value: String, beside: Beside<'_>) -> Truth {
     let outside = |label: &str| head.head == INTENT && Some(label) == beside.out_of_scope_label;
     match beside.several.iter().find(|several| several.head == head.head) {
         Some(several) => {
-            let labels = value.split(&several.separator).map(str::trim).filter(|l| !l.is_empty());
+            // Cells and labels have no space around them, so the separator need not have any either.
+            let bare = several.separator.trim();
+            let separator = if bare.is_empty() { several.separator.as_str() } else { bare };
+            let labels = value.split(separator).map(str::trim).filter(|l| !l.is_empty());
             let (out, labels): (Vec<&str>, Vec<&str>) = labels.partition(|label| outside(label));
             // Beside intents, the label of texts that none fits says nothing.
             if labels.is_empty() && !out.is_empty() {

@@ -100,6 +100,12 @@ fn headline(head: &str, measures: &Headline, lines: &mut Vec<String>) {
             .map(|f1| format!("; several labels a text, micro-F1 {f1:.4}"))
             .unwrap_or_default()
     ));
+    if measures.report.unknown_label_rows > 0 {
+        lines.push(format!(
+            "  {} rows have a label that the model does not know",
+            measures.report.unknown_label_rows
+        ));
+    }
     if let Some(top) = measures.top_3_accuracy {
         let interval = interval(measures.top_3_accuracy_interval);
         lines.push(format!("  right among the first three {top:.4}{interval}"));

@@ -261,6 +261,9 @@ fn mixed(rows: usize) -> String {
     csv
 }
 
+/// A ticket that asks for both.
+const BOTH: &str = "the wheel on my bicycle is broken and how much does a lock cost in your shop";
+
 #[test]
 fn several_intents_of_one_ticket_are_learned_measured_and_read() {
     let dir = tempfile::tempdir().unwrap();
@@ -282,6 +285,11 @@ fn several_intents_of_one_ticket_are_learned_measured_and_read() {
     }
     assert_eq!(intent["accuracy_interval"]["low"].as_f64().map(|low| low > 0.8), Some(true));
 
+    // Two intents that are both sure keep their order: neither probability is rounded to one.
+    let sure = json(&evenhand(&["classify", "--format", "json", "--model", out, "--text", BOTH]));
+    let probability = |rank: usize| sure["intents"][rank]["probability"].as_f64().unwrap();
+    assert!(probability(0) < 1.0 && probability(0) > probability(1), "{sure}");
+
     let present = |text: &str| {
         let read =
             json(&evenhand(&["classify", "--format", "json", "--model", out, "--text", text]));
@@ -291,8 +299,7 @@ fn several_intents_of_one_ticket_are_learned_measured_and_read() {
         there.sort();
         (there, read["out_of_scope"] == true)
     };
-    let both = "the wheel on my bicycle is broken and how much does a lock cost in your shop";
-    assert_eq!(present(both), (vec!["sales".to_owned(), "workshop".to_owned()], false));
+    assert_eq!(present(BOTH), (vec!["sales".to_owned(), "workshop".to_owned()], false));
     assert_eq!(present("the saddle on my bicycle is broken").0, ["workshop"]);
     assert_eq!(present("tell me a story about a dragon and a queen"), (vec![], true));
 }

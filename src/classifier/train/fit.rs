@@ -247,10 +247,14 @@ fn loss_at(
 ) -> f64 {
     let log = |probability: f64| probability.max(1e-12).ln();
     let (mut sum, mut total) = (0.0, 0.0);
+    let doubt = Doubt::new(logits, labels);
     for ((row, labels), weight) in logits.iter().zip(labels).zip(weights) {
         let logs: f64 = if several {
-            let each = (0_u32..).zip(sigmoid(row, temperature));
-            each.map(|(label, p)| log(if labels.contains(&label) { p } else { 1.0 - p })).sum()
+            let each = (0_u32..).zip(sigmoid(row, temperature)).map(|(label, p)| {
+                let there = if labels.contains(&label) { doubt.there } else { doubt.absent };
+                there * log(p) + (1.0 - there) * log(1.0 - p)
+            });
+            each.sum()
         } else {
             let shares = softmax(row, temperature);
             labels.iter().map(|label| log(shares[*label as usize])).sum()
@@ -259,6 +263,21 @@ fn loss_at(
         total += f64::from(*weight);
     }
     sum / f64::max(total, 1e-12)
+}
+
+/// How sure of labels that are there, and of those that are not, so few decisions allow one to be (Platt
+/// 1999). Without it, texts that are told apart without a mistake would make every probability 0 or 1.
+struct Doubt {
+    there: f64,
+    absent: f64,
+}
+
+impl Doubt {
+    fn new(logits: &[Vec<f32>], labels: &[Vec<u32>]) -> Self {
+        let there: usize = labels.iter().map(Vec::len).sum();
+        let absent = logits.iter().map(Vec::len).sum::<usize>().saturating_sub(there);
+        Self { there: ratio(there + 1, there + 2), absent: ratio(1, absent + 2) }
+    }
 }
 
 /// Returns the threshold with the highest F1 over all labels together, between 0.05 and 0.95.
@@ -297,11 +316,17 @@ mod tests {
         assert!(loss < loss_at(&logits, &labels, &weights, (1.0, false)));
         // The best answer is three in four: 8 / T = ln 3.
         assert!((8.0 / temperature - 3.0_f64.ln()).abs() < 1e-3, "{temperature}");
-        // The same question asked of one label on its own.
+        // The same question asked of one label on its own; few answers leave a doubt: 4 / 5 for three
+        // that are there, 1 / 3 for one that is not.
         let logits = vec![vec![8.0]; 4];
         let labels = [vec![0], vec![0], vec![0], vec![]];
         let (temperature, _) = fit_temperature(&logits, &labels, &weights, true);
-        assert!((8.0 / temperature - 3.0_f64.ln()).abs() < 1e-3, "{temperature}");
+        let share = (3.0 * 0.8 + 1.0 / 3.0) / 4.0_f64;
+        assert!((8.0 / temperature - (share / (1.0 - share)).ln()).abs() < 1e-3, "{temperature}");
+        // Without a mistake, it stays short of certainty.
+        let logits = vec![vec![3.0, -3.0], vec![-2.0, 4.0]];
+        let (temperature, _) = fit_temperature(&logits, &[vec![0], vec![1]], &weights, true);
+        assert!(sigmoid(&[4.0], temperature)[0] < 0.95, "{temperature}");
     }
 
     #[test]

@@ -65,7 +65,10 @@ pub enum LabelsError {
         allowed: String,
     },
     /// Too little is left to measure on.
-    #[error("head {head} has no validation texts; give --validation, or more texts for each label")]
+    #[error(
+        "head {head} has no validation text with a label of the training part; give --validation, or more \
+         texts for each label"
+    )]
     NothingHeldOut {
         /// The head.
         head: String,
@@ -176,6 +179,13 @@ pub(super) fn examples<'a>(
     });
     let (rows, labels) = labelled.unzip();
     Examples::new(features, rows, labels)
+}
+
+/// Returns whether one of the rows has one of the labels.
+pub(super) fn known_in(all: &Labelled, head: &str, labels: &[String], rows: &[u32]) -> bool {
+    let truth = all.truth.get(head).map(Vec::as_slice).unwrap_or_default();
+    let known = |row: &u32| places(at(truth, *row)?, labels);
+    rows.iter().filter_map(known).any(|places| !places.is_empty())
 }
 
 /// Returns the places of a text's labels among those known.

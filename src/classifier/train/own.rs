@@ -9,7 +9,9 @@ use super::{
     base::Base,
     finetune::{self, FinetunePlan, Finetuned, Material, Pool, Recipe, TunedHead, finetune},
     fit::{Examples, FitPlan, Fitted, calibrated, fit_head, refit_head},
-    labelled::{Labelled, LabelsError, add_names, at, examples, few, labels, several, tasks},
+    labelled::{
+        Labelled, LabelsError, add_names, at, examples, few, known_in, labels, several, tasks,
+    },
     outside::{ScopeTexts, fit_scope},
     start::start,
 };
@@ -77,6 +79,11 @@ pub fn train(
         .iter()
         .map(|(head, truth)| Ok((head.clone(), labels(head, truth, train)?)))
         .collect::<Result<_, LabelsError>>()?;
+    for (head, labels) in &names {
+        if !known_in(all, head, labels, held_out) {
+            return Err(LabelsError::NothingHeldOut { head: head.clone() }.into());
+        }
+    }
     let lesson = Lesson { plan, all, names: &names, train, held_out };
     let (parts, heads, reports) = match way {
         Way::Frozen(inherited) => lesson.frozen(base, inherited, refit, &mut progress)?,
@@ -135,9 +142,6 @@ impl Lesson<'_> {
 
     fn fit(&self, features: &Features, head: &str, labels: &[String]) -> anyhow::Result<Fitted> {
         let held_out = examples(features, self.all, head, labels, self.held_out);
-        if held_out.rows.is_empty() {
-            return Err(LabelsError::NothingHeldOut { head: head.to_owned() }.into());
-        }
         let train = examples(features, self.all, head, labels, self.train);
         Ok(fit_head(&self.fit_plan(head, labels), &train, &held_out)?)
     }
