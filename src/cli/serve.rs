@@ -76,6 +76,8 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
         .with_context(|| format!("the store in {} cannot be used", config.data_dir.display()))
         .map_err(not_ready)?;
     tokio::spawn(telemetry::measures::run(handle.clone(), config.measures));
+    // Before it says that it serves: whoever reads that may stop it at once.
+    let stop_signal = stop_signal().context("signals cannot be received")?;
     tracing::info!(
         listen = %server.address(),
         metrics = server.admin_address().map(tracing::field::display),
@@ -83,7 +85,6 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
         reads = name,
         "evenhand serves; stop it with Ctrl-C"
     );
-    let stop_signal = stop_signal().context("signals cannot be received")?;
     let mut asked_to_stop = false;
     server
         .run(handle, async {
