@@ -1,7 +1,7 @@
 //! Labelled texts on the command line, for `train` and `evaluate`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     num::ParseFloatError,
     path::{Path, PathBuf},
     str::FromStr,
@@ -128,15 +128,8 @@ pub fn read(
         let there = heads.iter().map(|head| head.head.clone()).collect();
         return Err(LabelledError::Several { head: several.head.clone(), there });
     }
-    let twice = |(at, head): (usize, &HeadColumn)| heads[..at].iter().any(|h| h.head == head.head);
-    if let Some((_, head)) = heads.iter().enumerate().find(|entry| twice(*entry)) {
-        return Err(LabelledError::Twice { option: "--label", head: head.head.clone() });
-    }
-    let twice =
-        |(at, head): (usize, &Several)| beside.several[..at].iter().any(|h| h.head == head.head);
-    if let Some((_, head)) = beside.several.iter().enumerate().find(|entry| twice(*entry)) {
-        return Err(LabelledError::Twice { option: "--several", head: head.head.clone() });
-    }
+    once("--label", heads.iter().map(|head| &head.head))?;
+    once("--several", beside.several.iter().map(|several| &several.head))?;
     let columns = heads.iter().map(|head| head.column.as_str());
     let columns: Vec<&str> = columns.chain(beside.segment).chain(beside.grade).collect();
     let mut labelled = Labelled::default();
@@ -172,6 +165,18 @@ pub fn read(
         ));
     }
     Ok(labelled)
+}
+
+/// Checks that an option names each head once.
+fn once<'a>(
+    option: &'static str,
+    mut heads: impl Iterator<Item = &'a String>,
+) -> Result<(), LabelledError> {
+    let mut seen = BTreeSet::new();
+    match heads.find(|head| !seen.insert(*head)) {
+        Some(head) => Err(LabelledError::Twice { option, head: head.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Reads a rating; an empty one is none.

@@ -119,8 +119,8 @@ pub struct Evidence {
     pub start_chars: u32,
     /// The character after its last.
     pub end_chars: u32,
-    /// How far it raised the logit above those of the other labels, over the temperature; above 0, to
-    /// three decimals.
+    /// How far it raised the logit above those of the other labels, or, where a ticket may have several
+    /// intents, the logit itself, over the temperature; above 0, to three decimals.
     pub weight: f64,
 }
 
