@@ -1,6 +1,11 @@
 //! Attention over texts that lie end to end, without padding, and its gradient.
 
-use crate::simd::{LANES, MulAdd, dispatch, exp};
+use std::ops::Range;
+
+use crate::{
+    memory::Aligned,
+    simd::{LANES, MulAdd, Vector, dispatch, evenly, power_below, sum2},
+};
 
 /// Where texts and heads lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +40,19 @@ impl Shape<'_> {
 /// When `qkv` does not have the shape.
 #[must_use]
 pub fn attention(qkv: &[f32], shape: &Shape<'_>) -> Vec<f32> {
-    shape.check(qkv);
-    let mut out = vec![0.0; qkv.len() / 3];
-    forward(qkv, shape, &mut out);
+    let mut out = Vec::new();
+    attention_into(qkv, shape, &mut Scratch::default(), &mut out);
     out
+}
+
+/// As [`attention`], in memory that is kept from one use to the next.
+///
+/// # Panics
+/// When `qkv` does not have the shape.
+pub fn attention_into(qkv: &[f32], shape: &Shape<'_>, scratch: &mut Scratch, out: &mut Vec<f32>) {
+    shape.check(qkv);
+    out.resize(qkv.len() / 3, 0.0);
+    forward(qkv, shape, scratch, out);
 }
 
 /// Returns the gradient at `qkv`, given that of the result.
@@ -54,7 +68,9 @@ pub fn attention_grad(qkv: &[f32], shape: &Shape<'_>, grad: &[f32]) -> Vec<f32> 
     out
 }
 
-dispatch! { fn forward(qkv: &[f32], shape: &Shape<'_>, out: &mut [f32]) = forward_body }
+dispatch! {
+    fn forward(qkv: &[f32], shape: &Shape<'_>, scratch: &mut Scratch, out: &mut [f32]) = forward_body
+}
 dispatch! { fn backward(qkv: &[f32], shape: &Shape<'_>, grad: &[f32], out: &mut [f32]) = backward_body }
 
 /// Rows of one head of one text within a larger matrix.
@@ -72,6 +88,12 @@ impl Rows {
         let at = self.start + index * self.step;
         at..at + self.width
     }
+
+    /// Returns the rows from one on.
+    #[inline(always)]
+    fn from(self, first: usize) -> Self {
+        Self { start: self.start + first * self.step, count: self.count - first, ..self }
+    }
 }
 
 /// Query, key and value of one head of one text, and the same head's rows of the result.
@@ -81,6 +103,12 @@ struct Head {
     key: Rows,
     value: Rows,
     out: Rows,
+}
+
+/// Returns what scores are multiplied by: they are scaled for softmax, and become powers of two rather than
+/// of e.
+fn scale_of(shape: &Shape<'_>) -> f32 {
+    std::f32::consts::LOG2_E / (shape.width as f32).sqrt()
 }
 
 #[inline(always)]
@@ -106,26 +134,191 @@ fn heads(shape: &Shape<'_>) -> impl Iterator<Item = Head> {
     })
 }
 
-/// Square matrices of one head, reused from head to head.
-#[derive(Default)]
-struct Scratch {
-    /// Keys or values with numbers as rows, padded to whole vectors.
-    across: Vec<f32>,
-    weights: Vec<f32>,
-    slopes: Vec<f32>,
+/// Queries of a tile: six times two vectors of sums keep a processor's multipliers busy.
+const TILE: usize = 6;
+/// Queries whose scores are at hand together; whole tiles.
+const STRIP: usize = 6 * TILE;
+/// Columns of a tile.
+const BLOCK: usize = 2 * LANES;
+
+/// Lowest score beside the largest, in powers of two, that is told from lower ones: products with shares far
+/// below become numbers so small that processors count with them slowly.
+const LEAST: f32 = -60.0;
+
+/// Matrices of one head, kept from head to head.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Keys or values with numbers as rows, filled up with zeros.
+    across: Aligned,
+    /// Values, each filled up with zeros.
+    values: Aligned,
+    weights: Aligned,
+    slopes: Aligned,
 }
 
 #[inline(always)]
-fn forward_body<M: MulAdd>(qkv: &[f32], shape: &Shape<'_>, out: &mut [f32]) {
-    let mut scratch = Scratch::default();
-    let scale = 1.0 / (shape.width as f32).sqrt();
+fn forward_body<M: MulAdd>(qkv: &[f32], shape: &Shape<'_>, scratch: &mut Scratch, out: &mut [f32]) {
+    let scale = scale_of(shape);
     for head in heads(shape) {
-        weigh::<M>(qkv, &head, scale, &mut scratch);
-        let step = padded(head.query.count);
-        for i in 0..head.out.count {
-            let weights = Weights { at: i * step, step: 1 };
-            mix::<M>(&scratch.weights, weights, qkv, head.value, 1.0, &mut out[head.out.row(i)]);
+        turn::<M::Vector>(qkv, head.key, padded(head.key.count, BLOCK), &mut scratch.across);
+        widen(qkv, head.value, &mut scratch.values);
+        for strip in evenly(head.query.count, STRIP) {
+            see::<M>(qkv, &head, strip, scale, scratch, out);
         }
+    }
+}
+
+/// Computes what some tokens of a head see. Step by step for all of them: what one waits for in a step,
+/// others need not.
+#[inline(always)]
+fn see<M: MulAdd>(
+    qkv: &[f32],
+    head: &Head,
+    strip: Range<usize>,
+    scale: f32,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let count = head.key.count;
+    let step = padded(count, BLOCK);
+    let weights = scratch.weights.room(strip.len() * step);
+    let across = scratch.across.there();
+    for first in (0..strip.len()).step_by(TILE) {
+        match strip.len() {
+            // A tile at the end has some of the rows of the one before.
+            TILE.. => {
+                let first = first.min(strip.len() - TILE);
+                let rows = head.query.from(strip.start + first);
+                score::<M::Vector, TILE>(qkv, rows, across, scale, &mut weights[first * step..]);
+            }
+            fewer => {
+                for at in 0..fewer {
+                    let rows = head.query.from(strip.start + at);
+                    score::<M::Vector, 1>(qkv, rows, across, scale, &mut weights[at * step..]);
+                }
+            }
+        }
+    }
+    let mut shares = [0.0; STRIP];
+    for (share, row) in shares.iter_mut().zip(weights.chunks_exact_mut(step)) {
+        *share = 1.0 / exponentials::<M::Vector>(row, count);
+    }
+    let values = scratch.values.there();
+    for first in (0..strip.len()).step_by(TILE) {
+        match strip.len() {
+            TILE.. => {
+                let first = first.min(strip.len() - TILE);
+                let (weights, shares) = (&weights[first * step..], &shares[first..]);
+                let rows = head.out.from(strip.start + first);
+                blend::<M::Vector, TILE>((weights, step, count), shares, values, rows, out);
+            }
+            fewer => {
+                for at in 0..fewer {
+                    let (weights, shares) = (&weights[at * step..], &shares[at..]);
+                    let rows = head.out.from(strip.start + at);
+                    blend::<M::Vector, 1>((weights, step, count), shares, values, rows, out);
+                }
+            }
+        }
+    }
+}
+
+/// Fills `weights` with the scores of `R` queries, a row each.
+#[inline(always)]
+fn score<V: Vector, const R: usize>(
+    qkv: &[f32],
+    queries: Rows,
+    across: &[f32],
+    scale: f32,
+    weights: &mut [f32],
+) {
+    let step = across.len() / queries.width;
+    // Loops rather than closures: those would not be compiled for the instructions that are there.
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for r in 0..R {
+        rows[r] = &qkv[queries.row(r)];
+    }
+    for at in (0..step).step_by(BLOCK) {
+        let scores = product::<V, R>(rows, &across[at..], step);
+        for r in 0..R {
+            store(&scores[r], V::splat(scale), &mut weights[r * step + at..]);
+        }
+    }
+}
+
+/// Fills `R` rows of `out` with weighted sums of the values, `count` of them, weights being `step` apart.
+#[inline(always)]
+fn blend<V: Vector, const R: usize>(
+    (weights, step, count): (&[f32], usize, usize),
+    shares: &[f32],
+    values: &[f32],
+    to: Rows,
+    out: &mut [f32],
+) {
+    let wide = padded(to.width, BLOCK);
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for r in 0..R {
+        rows[r] = &weights[r * step..][..count];
+    }
+    for at in (0..wide).step_by(BLOCK) {
+        let sums = product::<V, R>(rows, &values[at..], wide);
+        for r in 0..R {
+            store(&sums[r], V::splat(shares[r]), &mut out[to.row(r)][at..]);
+        }
+    }
+}
+
+/// Stores a block times `scale`, or as much of it as there is room for.
+#[inline(always)]
+fn store<V: Vector>(block: &[V; 2], scale: V, to: &mut [f32]) {
+    for (vector, to) in block.iter().zip(to.chunks_mut(LANES)) {
+        let vector = vector.mul(scale);
+        match <&mut [f32; LANES]>::try_from(&mut *to) {
+            Ok(whole) => vector.store(whole),
+            Err(_) => {
+                let mut numbers = [0.0; LANES];
+                vector.store(&mut numbers);
+                to.copy_from_slice(&numbers[..to.len()]);
+            }
+        }
+    }
+}
+
+/// Returns the product of `R` rows and the first columns of a matrix whose rows are `step` apart.
+#[inline(always)]
+fn product<V: Vector, const R: usize>(
+    rows: [&[f32]; R],
+    matrix: &[f32],
+    step: usize,
+) -> [[V; 2]; R] {
+    let len = rows[0].len();
+    assert!(rows.iter().all(|row| row.len() == len), "rows of one length");
+    assert!(step >= BLOCK && matrix.len() + step >= len * step + BLOCK, "a row for each number");
+    let mut sums = [[V::splat(0.0); 2]; R];
+    let mut columns = matrix.as_ptr();
+    for k in 0..len {
+        // SAFETY: there are so many rows of columns.
+        let [left, right] = unsafe { *columns.cast::<[[f32; LANES]; 2]>() };
+        let (left, right) = (V::load(&left), V::load(&right));
+        for r in 0..R {
+            // SAFETY: each row has `len` numbers.
+            let x = V::splat(unsafe { *rows[r].get_unchecked(k) });
+            sums[r] = [x.mul_add(left, sums[r][0]), x.mul_add(right, sums[r][1])];
+        }
+        columns = columns.wrapping_add(step);
+    }
+    sums
+}
+
+/// Lays rows out one after the other, each filled up with zeros.
+#[inline(always)]
+fn widen(from: &[f32], rows: Rows, to: &mut Aligned) {
+    let step = padded(rows.width, BLOCK);
+    let to = to.room(rows.count * step);
+    for j in 0..rows.count {
+        let (row, to) = (&from[rows.row(j)], &mut to[j * step..][..step]);
+        to[..row.len()].copy_from_slice(row);
+        to[row.len()..].fill(0.0);
     }
 }
 
@@ -134,12 +327,12 @@ fn backward_body<M: MulAdd>(qkv: &[f32], shape: &Shape<'_>, grad: &[f32], out: &
     let mut scratch = Scratch::default();
     let scale = 1.0 / (shape.width as f32).sqrt();
     for head in heads(shape) {
-        weigh::<M>(qkv, &head, scale, &mut scratch);
-        turn(qkv, head.value, &mut scratch.across);
-        let (count, step) = (head.query.count, padded(head.query.count));
-        scratch.slopes.clear();
-        scratch.slopes.resize(count * step, 0.0);
-        let Scratch { across, weights, slopes } = &mut scratch;
+        weigh::<M>(qkv, &head, scale_of(shape), &mut scratch);
+        turn::<M::Vector>(qkv, head.value, padded(head.value.count, LANES), &mut scratch.across);
+        let (count, step) = (head.query.count, padded(head.query.count, LANES));
+        let Scratch { across, weights, slopes, .. } = &mut scratch;
+        let (across, weights) = (across.there(), weights.there());
+        let slopes = slopes.room(count * step);
         for i in 0..count {
             dots::<M>(&grad[head.out.row(i)], across, 1.0, &mut slopes[i * step..][..step]);
             through_softmax(&weights[i * step..][..step], &mut slopes[i * step..][..step]);
@@ -153,36 +346,55 @@ fn backward_body<M: MulAdd>(qkv: &[f32], shape: &Shape<'_>, grad: &[f32], out: &
     }
 }
 
-/// Returns a count rounded up to whole vectors.
-fn padded(count: usize) -> usize {
-    count.div_ceil(LANES) * LANES
+/// Returns a count rounded up to whole `units`.
+fn padded(count: usize, unit: usize) -> usize {
+    count.div_ceil(unit) * unit
 }
 
 /// Fills `scratch.weights` with the softmax of the scaled scores, count by padded count.
 #[inline(always)]
 fn weigh<M: MulAdd>(qkv: &[f32], head: &Head, scale: f32, scratch: &mut Scratch) {
-    turn(qkv, head.key, &mut scratch.across);
-    let (count, step) = (head.query.count, padded(head.query.count));
-    scratch.weights.clear();
-    scratch.weights.resize(count * step, 0.0);
+    turn::<M::Vector>(qkv, head.key, padded(head.key.count, LANES), &mut scratch.across);
+    let (count, step) = (head.query.count, padded(head.query.count, LANES));
+    let (across, weights) = (scratch.across.there(), scratch.weights.room(count * step));
     for i in 0..count {
-        let row = &mut scratch.weights[i * step..][..step];
-        dots::<M>(&qkv[head.query.row(i)], &scratch.across, scale, row);
+        let row = &mut weights[i * step..][..step];
+        dots::<M>(&qkv[head.query.row(i)], across, scale, row);
         softmax::<M>(row, count);
     }
 }
 
-/// Lays rows out with their numbers as rows of whole vectors.
+/// Lays rows out with their numbers as rows of `step`, filled up with zeros.
 #[inline(always)]
-fn turn(from: &[f32], rows: Rows, across: &mut Vec<f32>) {
-    let step = padded(rows.count);
-    across.clear();
-    across.resize(rows.width * step, 0.0);
-    for j in 0..rows.count {
-        for (d, x) in from[rows.row(j)].iter().enumerate() {
-            across[d * step + j] = *x;
+fn turn<V: Vector>(from: &[f32], rows: Rows, step: usize, across: &mut Aligned) {
+    let across = across.room(rows.width * step);
+    for first in (0..step).step_by(LANES) {
+        for at in (0..rows.width).step_by(LANES) {
+            let columns = at..rows.width.min(at + LANES);
+            let mut square = [V::splat(0.0); LANES];
+            for (row, j) in square.iter_mut().zip(first..rows.count) {
+                let numbers = &from[rows.row(j)][columns.clone()];
+                *row = match <&[f32; LANES]>::try_from(numbers) {
+                    Ok(whole) => V::load(whole),
+                    Err(_) => load_some(numbers),
+                }
+            }
+            V::transpose(&mut square);
+            for (row, d) in square.iter().zip(columns) {
+                if let Some(to) = across[d * step + first..].first_chunk_mut() {
+                    row.store(to);
+                }
+            }
         }
     }
+}
+
+/// Returns fewer than sixteen numbers, filled up with zeros.
+#[inline(always)]
+fn load_some<V: Vector>(from: &[f32]) -> V {
+    let mut numbers = [0.0; LANES];
+    numbers[..from.len()].copy_from_slice(from);
+    V::load(&numbers)
 }
 
 /// Fills `out` with the dot products of `a` and each column of `across`.
@@ -216,24 +428,37 @@ fn dots<M: MulAdd>(a: &[f32], across: &[f32], scale: f32, out: &mut [f32]) {
 /// Turns the first `count` scores into shares of one and the others into zeros.
 #[inline(always)]
 fn softmax<M: MulAdd>(row: &mut [f32], count: usize) {
-    let mut largest = f32::NEG_INFINITY;
-    for x in &row[..count] {
-        largest = largest.max(*x);
-    }
-    for x in &mut *row {
-        *x = exp::<M>(*x - largest);
-    }
-    row[count..].fill(0.0);
-    let sum = crate::simd::sum2(row, row, |x, _, sum| sum + x);
+    let sum = exponentials::<M::Vector>(row, count);
     for x in row {
         *x /= sum;
     }
 }
 
+/// Turns the first `count` scores into what their shares are to one another and the others into zeros;
+/// returns the sum. The row is whole vectors.
+#[inline(always)]
+fn exponentials<V: Vector>(row: &mut [f32], count: usize) -> f32 {
+    let (vectors, _) = row.as_chunks_mut::<LANES>();
+    let (lowest, mut sum) = (V::splat(f32::NEG_INFINITY), V::splat(0.0));
+    let mut largest = lowest;
+    for (first, some) in (0..).step_by(LANES).zip(&*vectors) {
+        largest = V::load(some).keep(count.saturating_sub(first), lowest).max(largest);
+    }
+    let largest = V::splat(largest.largest());
+    for (first, some) in (0..).step_by(LANES).zip(vectors) {
+        // The larger of two is the second where one is not a number: that is to be seen in the sum.
+        let shares = power_below(V::splat(LEAST).max(V::load(some).sub(largest)));
+        let shares = shares.keep(count.saturating_sub(first), V::splat(0.0));
+        shares.store(some);
+        sum = sum.add(shares);
+    }
+    sum.sum()
+}
+
 /// Turns the slopes at shares into slopes at scores.
 #[inline(always)]
 fn through_softmax(weights: &[f32], slopes: &mut [f32]) {
-    let mean = crate::simd::sum2(weights, slopes, |w, s, sum| sum + w * s);
+    let mean = sum2(weights, slopes, |w, s, sum| sum + w * s);
     for (slope, weight) in slopes.iter_mut().zip(weights) {
         *slope = weight * (*slope - mean);
     }

@@ -4,7 +4,7 @@
 mod bf16;
 mod full;
 
-use crate::simd::{MulAdd, dispatch};
+use crate::simd::{MulAdd, dispatch, sum2};
 
 /// The operands of products; sums are always f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +164,24 @@ pub fn weight_grad(x: &[f32], inputs: usize, grad: &[f32], outputs: usize) -> Ve
 }
 
 dispatch! {
+    /// Returns `x Wᵀ + bias` in f32, each number as a sum of its own in one order: whatever rows are beside
+    /// it, it is the same bit for bit. For matrices too small to lay out.
+    pub fn small_linear(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> = small_linear_body
+}
+
+#[inline(always)]
+fn small_linear_body<M: MulAdd>(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    let inputs = weight.len() / bias.len();
+    let mut out = Vec::with_capacity(x.len() / inputs * bias.len());
+    for row in x.chunks_exact(inputs) {
+        for (weights, bias) in weight.chunks_exact(inputs).zip(bias) {
+            out.push(sum2(row, weights, |a, b, sum| M::mul_add(a, b, sum)) + bias);
+        }
+    }
+    out
+}
+
+dispatch! {
     /// Adds rows as long as `sum` to it.
     fn add_rows(rows: &[f32], sum: &mut [f32]) = add_rows_body
 }
@@ -246,6 +264,7 @@ mod tests {
                 // Rounding errors add up like a random walk; 4 is generous.
                 let allowed = |terms: usize| 4.0 * unit * (terms as f64).sqrt().max(1.0);
                 close(&packed.forward(&x, &bias), &wanted, allowed(inputs))?;
+                close(&small_linear(&x, &weight, &bias), &wanted, 4e-6 * (inputs as f64).sqrt())?;
                 let found = packed.backward(&x, &grad);
                 let of_x = naive(
                     (rows, inputs, outputs),

@@ -7,6 +7,16 @@ dispatch! {
     pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> = forward
 }
 
+dispatch! {
+    /// As [`layer_norm`], in place.
+    pub fn norm_in_place(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) = in_place
+}
+
+dispatch! {
+    /// Adds `y` to `x`, and normalises the sum in place.
+    pub fn add_norm(x: &mut [f32], y: &[f32], weight: &[f32], bias: &[f32], eps: f32) = after_adding
+}
+
 /// Gradients of a layer norm.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerNormGrad {
@@ -34,13 +44,34 @@ fn moments<M: MulAdd>(row: &[f32], eps: f32) -> (f32, f32) {
 
 #[inline(always)]
 fn forward<M: MulAdd>(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
-    let mut y = Vec::with_capacity(x.len());
-    for row in x.chunks_exact(weight.len()) {
-        let (mean, scale) = moments::<M>(row, eps);
-        let scaled = row.iter().zip(weight).zip(bias);
-        y.extend(scaled.map(|((x, weight), bias)| M::mul_add((x - mean) * scale, *weight, *bias)));
-    }
+    let mut y = x.to_vec();
+    in_place::<M>(&mut y, weight, bias, eps);
     y
+}
+
+#[inline(always)]
+fn in_place<M: MulAdd>(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+    for row in x.chunks_exact_mut(weight.len()) {
+        norm_row::<M>(row, weight, bias, eps);
+    }
+}
+
+#[inline(always)]
+fn after_adding<M: MulAdd>(x: &mut [f32], y: &[f32], weight: &[f32], bias: &[f32], eps: f32) {
+    for (row, more) in x.chunks_exact_mut(weight.len()).zip(y.chunks_exact(weight.len())) {
+        for (x, y) in row.iter_mut().zip(more) {
+            *x += y;
+        }
+        norm_row::<M>(row, weight, bias, eps);
+    }
+}
+
+#[inline(always)]
+fn norm_row<M: MulAdd>(row: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+    let (mean, scale) = moments::<M>(row, eps);
+    for ((x, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+        *x = M::mul_add((*x - mean) * scale, *weight, *bias);
+    }
 }
 
 #[inline(always)]

@@ -1,25 +1,57 @@
 //! One source, compiled for several instruction sets, chosen at run time.
 
-/// `a * b + c`, rounded once where the processor does so in one instruction.
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod vector;
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+pub(crate) use vector::{Plain, Vector, power_below};
+
+/// What an instruction set is good at.
 pub(crate) trait MulAdd {
-    /// Returns `a * b + c`.
+    /// Sixteen numbers as it holds them.
+    type Vector: Vector;
+
+    /// Returns `a * b + c`, rounded once where the processor does so in one instruction.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
 
-/// With the processor's instruction.
-pub(crate) struct Fused;
+/// AVX-512.
+#[cfg(target_arch = "x86_64")]
+pub(crate) struct Wide;
 
-impl MulAdd for Fused {
+#[cfg(target_arch = "x86_64")]
+impl MulAdd for Wide {
+    type Vector = avx512::Vector512;
+
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
     }
 }
 
-/// In two steps: without the instruction, `f32::mul_add` is a slow call.
+/// Others that multiply and add in one instruction.
+pub(crate) struct Fused;
+
+impl MulAdd for Fused {
+    type Vector = Plain<Self>;
+
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+/// Those that do so in two steps: without the instruction, `f32::mul_add` is a slow call.
 pub(crate) struct Apart;
 
 impl MulAdd for Apart {
+    type Vector = Plain<Self>;
+
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a * b + c
@@ -35,7 +67,7 @@ macro_rules! dispatch {
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
                 fn v4($($arg: $ty),*) $(-> $out)? {
-                    $body::<$crate::simd::Fused>($($arg),*)
+                    $body::<$crate::simd::Wide>($($arg),*)
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn v3($($arg: $ty),*) $(-> $out)? {
@@ -64,10 +96,25 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
+static HELD_TO_AVX2: AtomicBool = AtomicBool::new(false);
+
+/// From now on uses nothing that came after AVX2, to measure or to test on a newer processor how an older
+/// one does.
+pub fn hold_to_avx2() {
+    HELD_TO_AVX2.store(true, Ordering::Relaxed);
+}
+
+/// Whether what came after AVX2 may be used.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn is_free() -> bool {
+    !HELD_TO_AVX2.load(Ordering::Relaxed)
+}
+
 /// Returns whether the processor has the 512-bit vectors that [`dispatch`] uses.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn has_v4() -> bool {
-    is_x86_feature_detected!("avx512f")
+    is_free()
+        && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
@@ -90,6 +137,12 @@ pub(crate) fn has_v3() -> bool {
 
 /// Numbers of one vector.
 pub(crate) const LANES: usize = 16;
+
+/// Cuts `count` into parts of about equal length, none above `most`; tells where each starts and ends.
+pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let parts = count.div_ceil(most);
+    (0..parts).map(move |part| part * count / parts..(part + 1) * count / parts)
+}
 
 /// Returns the sum of `f(a, b)` over two slices of one length, always in the same order.
 #[inline(always)]
