@@ -22,7 +22,6 @@ mod worker;
 use std::{future::Future, pin::Pin};
 
 pub use artifact::{Manifest, ModelError, find_model};
-pub use batch::Limits;
 pub use model::Model;
 pub use worker::{TextReader, Worker, WorkerOptions};
 

@@ -8,6 +8,7 @@
 
 mod backward;
 mod dropout;
+mod quantised;
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -21,8 +22,11 @@ use evenhand_kernels::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::tokenize::Tokens;
+
 pub use backward::{Gradients, Tape};
 pub use dropout::Dropout;
+pub use quantised::QuantisedEncoder;
 
 /// The shape of an encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,20 +75,55 @@ impl EncoderConfig {
         }
         weights
     }
+
+    /// Returns a token and its place in the text as rows of the embeddings.
+    fn check(&self, id: u32, place: usize) -> Result<(usize, usize)> {
+        let id = id as usize;
+        if id < self.vocabulary && place < self.positions {
+            return Ok((id, place));
+        }
+        candle_core::bail!(
+            "token {id} at place {place}; allowed are tokens below {} and places below {}",
+            self.vocabulary,
+            self.positions
+        )
+    }
+}
+
+/// From texts to hidden states.
+pub trait Encode: Sync {
+    /// Returns the hidden states after each layer, each tokens by width.
+    ///
+    /// # Errors
+    /// When a window is longer than the position embeddings or a token is not in the vocabulary.
+    fn forward(&self, batch: &TokenBatch) -> Result<Vec<Vec<f32>>>;
 }
 
 /// Texts as token numbers, lying end to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenBatch {
     ids: Vec<u32>,
-    lengths: Vec<usize>,
+    /// Tokens of each window: tokens see those of their own window.
+    windows: Vec<usize>,
+    /// Tokens of each text.
+    texts: Vec<usize>,
 }
 
 impl TokenBatch {
     /// Takes texts; each has at least one token.
     #[must_use]
-    pub fn new(texts: &[&[u32]]) -> Self {
-        Self { ids: texts.concat(), lengths: texts.iter().map(|text| text.len()).collect() }
+    pub fn new(texts: &[&Tokens]) -> Self {
+        Self {
+            ids: texts.iter().flat_map(|text| &text.ids).copied().collect(),
+            windows: texts.iter().flat_map(|text| &text.windows).copied().collect(),
+            texts: texts.iter().map(|text| text.ids.len()).collect(),
+        }
+    }
+
+    /// Returns how many texts there are.
+    #[must_use]
+    pub fn texts(&self) -> usize {
+        self.texts.len()
     }
 
     /// Returns how many numbers a token has of a state.
@@ -97,8 +136,8 @@ impl TokenBatch {
     #[must_use]
     pub fn mean(&self, rows: &[f32], width: usize) -> Vec<f32> {
         let mut rows = rows.chunks_exact(width);
-        let mut out = vec![0.0; self.lengths.len() * width];
-        for (length, mean) in self.lengths.iter().zip(out.chunks_exact_mut(width)) {
+        let mut out = vec![0.0; self.texts.len() * width];
+        for (length, mean) in self.texts.iter().zip(out.chunks_exact_mut(width)) {
             for row in rows.by_ref().take(*length) {
                 add(mean, row);
             }
@@ -116,13 +155,13 @@ impl TokenBatch {
             end += length;
             end - length..end
         };
-        self.lengths.iter().map(span).collect()
+        self.texts.iter().map(span).collect()
     }
 
     /// Returns the gradient at the rows, given that of the means.
     fn mean_grad(&self, grad: &[f32], width: usize) -> Vec<f32> {
         let mut out = Vec::with_capacity(self.ids.len() * width);
-        for (length, row) in self.lengths.iter().zip(grad.chunks_exact(width)) {
+        for (length, row) in self.texts.iter().zip(grad.chunks_exact(width)) {
             let share = share(*length);
             for _ in 0..*length {
                 out.extend(row.iter().map(|grad| grad * share));
@@ -131,9 +170,9 @@ impl TokenBatch {
         out
     }
 
-    /// Returns the place of each token in its text.
+    /// Returns the place of each token in its window.
     fn places(&self) -> impl Iterator<Item = usize> {
-        self.lengths.iter().flat_map(|length| 0..*length)
+        self.windows.iter().flat_map(|length| 0..*length)
     }
 }
 
@@ -240,38 +279,12 @@ impl Encoder {
         &self.config
     }
 
-    /// Returns the hidden states after each layer, each tokens by width.
-    ///
-    /// # Errors
-    /// When a text is longer than the position embeddings or a token is not in the vocabulary.
-    pub fn forward(&self, batch: &TokenBatch) -> Result<Vec<Vec<f32>>> {
-        let mut x = self.norm.forward(&self.embed(batch)?);
-        let mut states = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            let mixed = self.attend(&layer.qkv.forward(&x), batch);
-            add(&mut x, &layer.attention.forward(&mixed));
-            let mut middle = layer.attention_norm.forward(&x);
-            let narrow = layer.down.forward(&gelu(&layer.up.forward(&middle)));
-            add(&mut middle, &narrow);
-            x = layer.output_norm.forward(&middle);
-            states.push(x.clone());
-        }
-        Ok(states)
-    }
-
     /// Returns the sum of word and position embeddings.
     fn embed(&self, batch: &TokenBatch) -> Result<Vec<f32>> {
         let (width, config) = (self.config.hidden, &self.config);
         let mut x = Vec::with_capacity(batch.ids.len() * width);
         for (id, place) in batch.ids.iter().zip(batch.places()) {
-            let id = *id as usize;
-            if id >= config.vocabulary || place >= config.positions {
-                candle_core::bail!(
-                    "token {id} at place {place}; allowed are tokens below {} and places below {}",
-                    config.vocabulary,
-                    config.positions
-                )
-            }
+            let (id, place) = config.check(*id, place)?;
             let (word, position) = (&self.words[id * width..], &self.positions[place * width..]);
             x.extend(word.iter().zip(position).take(width).map(|(word, place)| word + place));
         }
@@ -284,7 +297,24 @@ impl Encoder {
 
     fn shape<'a>(&self, batch: &'a TokenBatch) -> attention::Shape<'a> {
         let heads = self.config.attention_heads;
-        attention::Shape { lengths: &batch.lengths, heads, width: self.config.hidden / heads }
+        attention::Shape { lengths: &batch.windows, heads, width: self.config.hidden / heads }
+    }
+}
+
+impl Encode for Encoder {
+    fn forward(&self, batch: &TokenBatch) -> Result<Vec<Vec<f32>>> {
+        let mut x = self.norm.forward(&self.embed(batch)?);
+        let mut states = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let mixed = self.attend(&layer.qkv.forward(&x), batch);
+            add(&mut x, &layer.attention.forward(&mixed));
+            let mut middle = layer.attention_norm.forward(&x);
+            let narrow = layer.down.forward(&gelu(&layer.up.forward(&middle)));
+            add(&mut middle, &narrow);
+            x = layer.output_norm.forward(&middle);
+            states.push(x.clone());
+        }
+        Ok(states)
     }
 }
 

@@ -4,10 +4,11 @@
 //! [`View`]. Every view is scaled to length one for each layer.
 
 use candle_core::{Device, Result, Tensor};
+use evenhand_kernels::pointwise::normalise_rows;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    encoder::{Encoder, TokenBatch, normalised},
+    encoder::{Encode, TokenBatch},
     parallel::in_parallel,
     tokenize::Tokens,
 };
@@ -54,9 +55,9 @@ impl Features {
     /// Calls `done` with the number of texts after each batch.
     ///
     /// # Errors
-    /// When a text has more tokens than the encoder has positions.
+    /// When a window has more tokens than the encoder has positions.
     pub fn encode(
-        encoder: &Encoder,
+        encoder: &impl Encode,
         texts: &[&Tokens],
         device: &Device,
         mut done: impl FnMut(usize),
@@ -67,9 +68,8 @@ impl Features {
         let all = batches(&order, |index| texts[index].ids.len(), BATCH_TOKENS_MAX);
         for some in all.chunks(BATCHES_AT_ONCE) {
             parts.extend(in_parallel(some, |_, batch| {
-                let ids: Vec<&[u32]> =
-                    batch.iter().map(|index| texts[*index].ids.as_slice()).collect();
-                let batch = TokenBatch::new(&ids);
+                let texts: Vec<&Tokens> = batch.iter().map(|index| texts[*index]).collect();
+                let batch = TokenBatch::new(&texts);
                 Self::pool(&encoder.forward(&batch)?, &batch, device)
             })?);
             done(some.iter().map(|batch| batch.len()).sum());
@@ -94,14 +94,22 @@ impl Features {
     /// When the shapes do not fit.
     pub fn pool(states: &[Vec<f32>], batch: &TokenBatch, device: &Device) -> Result<Self> {
         let width = batch.width(&states[0]);
-        let pooled = |index: usize| -> Result<Tensor> {
-            let means = batch.mean(&states[index], width);
-            let rows = means.len() / width;
-            normalised(&Tensor::from_vec(means, (rows, width), device)?)
+        let rows = batch.texts();
+        let pooled = |index: usize| {
+            let mut means = batch.mean(&states[index], width);
+            normalise_rows(&mut means, width);
+            means
         };
         let seen = View::Layers.layers_seen(states.len());
-        let layers = seen.into_iter().map(pooled).collect::<Result<Vec<_>>>()?;
-        Ok(Self { last: pooled(states.len() - 1)?, layers: Tensor::cat(&layers, 1)? })
+        let mut layers = vec![0.0; rows * seen.len() * width];
+        for (block, index) in seen.iter().enumerate() {
+            for (row, mean) in pooled(*index).chunks_exact(width).enumerate() {
+                layers[(row * seen.len() + block) * width..][..width].copy_from_slice(mean);
+            }
+        }
+        let last = Tensor::from_vec(pooled(states.len() - 1), (rows, width), device)?;
+        let layers = Tensor::from_vec(layers, (rows, seen.len() * width), device)?;
+        Ok(Self { last, layers })
     }
 
     /// Returns one view, texts by width.

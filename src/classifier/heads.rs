@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor};
+use evenhand_kernels::matmul::small_linear;
 
 use super::{
     artifact::{HeadEntry, Manifest},
     features::{Features, View},
     quantise::{self, WeightsError},
-    scope::Scope,
+    scope::{Known, Scope},
 };
 
 /// Name of the head that reads the intent.
@@ -84,7 +85,7 @@ impl Heads {
                 candle_core::bail!("weight scope.known is missing")
             };
             let outlier = Scope::outlier_head(tensors)?;
-            heads.scope = Some(Scope { entry: entry.clone(), known: known.clone(), outlier });
+            heads.scope = Some(Scope { entry: entry.clone(), known: Known::new(known)?, outlier });
         }
         let part = |part: &str| tensors.get(&format!("{GRADE}.{part}")).cloned();
         if let (Some(weight), Some(bias)) = (part("weight"), part("bias")) {
@@ -103,7 +104,7 @@ impl Heads {
             head.store(&mut tensors);
         }
         if let Some(scope) = &self.scope {
-            scope.store(&mut tensors);
+            scope.store(&mut tensors)?;
         }
         if let Some(grade) = &self.grade {
             tensors.insert(format!("{GRADE}.weight"), grade.weight.clone());
@@ -134,8 +135,7 @@ impl Heads {
         if let Some(grade) = &self.grade {
             let last = features.view(View::Last);
             let view = if grade.weight.dim(1)? == last.dim(1)? { View::Last } else { View::Layers };
-            let grades = features.view(view).matmul(&grade.weight.t()?)?;
-            let grades = grades.broadcast_add(&grade.bias)?.flatten_all()?.to_vec1::<f32>()?;
+            let grades = linear(features.view(view), &grade.weight, &grade.bias)?;
             predictions.grades =
                 Some(grades.into_iter().map(|grade| f64::from(grade).clamp(-1.0, 1.0)).collect());
         }
@@ -188,8 +188,8 @@ impl Head {
     /// # Errors
     /// When the features have another width.
     pub fn logits(&self, features: &Features) -> Result<Vec<Vec<f32>>> {
-        let rows = features.view(self.entry.view).matmul(&self.weight.t()?)?;
-        rows.broadcast_add(&self.bias)?.to_vec2()
+        let rows = linear(features.view(self.entry.view), &self.weight, &self.bias)?;
+        Ok(rows.chunks(self.entry.labels.len()).map(<[f32]>::to_vec).collect())
     }
 
     /// Returns probabilities for each text, in the order of the labels. They sum to one, unless a text
@@ -203,6 +203,16 @@ impl Head {
         let probabilities = if several { sigmoid } else { softmax };
         Ok(logits.iter().map(|row| probabilities(row, self.entry.temperature)).collect())
     }
+}
+
+/// Returns the rows times the weights, on top of the bias; candle's own product depends on how many rows there
+/// are, in the last place.
+fn linear(rows: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Vec<f32>> {
+    if rows.dim(1)? != weight.dim(1)? {
+        candle_core::bail!("features of {} numbers, weights for {}", rows.dim(1)?, weight.dim(1)?)
+    }
+    let numbers = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+    Ok(small_linear(&numbers(rows)?, &numbers(weight)?, &numbers(bias)?))
 }
 
 /// Returns probabilities from numbers of any size; `temperature` is above 0.

@@ -7,7 +7,7 @@ use candle_core::Device;
 use super::{
     ModelInfo, TextReader,
     artifact::{Artifact, ENCODER, HEADS, MANIFEST, Manifest, ModelError, TOKENIZER, sha256},
-    encoder::{Encoder, TokenBatch},
+    encoder::{Encode, QuantisedEncoder, TokenBatch},
     evidence::{EvidentHead, evidence},
     features::{BATCH_TOKENS_MAX, Features, batches},
     heads::{Heads, INTENT, Predictions, SENTIMENT, URGENCY, argmax},
@@ -30,7 +30,7 @@ pub struct Model {
     /// What it says of features.
     pub heads: Heads,
     tokenizer: TextTokenizer,
-    encoder: Encoder,
+    encoder: QuantisedEncoder,
     device: Device,
 }
 
@@ -55,9 +55,8 @@ impl Model {
         let weights = |name: &str, bytes: &[u8]| {
             quantise::read(bytes, &device).map_err(|source| weights_error(path(name), source))
         };
-        let encoder =
-            Encoder::new(manifest.encoder.clone(), &weights(ENCODER, &artifact.encoder)?, false)
-                .map_err(|source| weights_error(path(ENCODER), source.into()))?;
+        let encoder = QuantisedEncoder::read(manifest.encoder.clone(), &artifact.encoder)
+            .map_err(|source| weights_error(path(ENCODER), source))?;
         let tokenizer = TextTokenizer::new(&artifact.tokenizer, manifest.tokens_max)?;
         check_sizes(&manifest, &tokenizer, &path(TOKENIZER))?;
         let tensors = weights(HEADS, &artifact.heads)?;
@@ -128,9 +127,8 @@ impl Model {
         texts: &[(&str, &PlacedTokens)],
         evident: &[(EvidenceHead, EvidentHead)],
     ) -> Result<Vec<Reading>, ModelError> {
-        let ids: Vec<&[u32]> =
-            texts.iter().map(|(_, placed)| placed.tokens.ids.as_slice()).collect();
-        let batch = TokenBatch::new(&ids);
+        let tokens: Vec<&Tokens> = texts.iter().map(|(_, placed)| &placed.tokens).collect();
+        let batch = TokenBatch::new(&tokens);
         let states = self.encoder.forward(&batch)?;
         let predictions = self.heads.predict(&Features::pool(&states, &batch, &self.device)?)?;
         let width = self.manifest.encoder.hidden;

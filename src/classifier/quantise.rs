@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
+use evenhand_kernels::int8::{Matrix, round_rows};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 /// Suffix of the name under which a matrix' scales are stored.
@@ -64,6 +65,88 @@ pub enum WeightsError {
     Tensor(#[from] candle_core::Error),
 }
 
+/// A matrix of whole numbers with one scale for each row.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// Row by row.
+    pub values: Vec<i8>,
+    /// One for each row.
+    pub scales: Vec<f32>,
+    /// Numbers of a row.
+    pub width: usize,
+}
+
+impl Whole {
+    /// Returns it as the kernels take it.
+    #[must_use]
+    pub fn matrix(&self) -> Matrix<'_> {
+        Matrix { whole: &self.values, scales: &self.scales }
+    }
+
+    /// Returns a row and its scale.
+    #[must_use]
+    pub fn row(&self, index: usize) -> (&[i8], f32) {
+        (&self.values[index * self.width..][..self.width], self.scales[index])
+    }
+}
+
+/// The weights of a file whose names and shapes are known.
+pub struct WeightsFile<'a> {
+    file: SafeTensors<'a>,
+    shapes: BTreeMap<String, Vec<usize>>,
+}
+
+impl<'a> WeightsFile<'a> {
+    /// Looks into a file.
+    ///
+    /// # Errors
+    /// When it is not safetensors.
+    pub fn open(
+        bytes: &'a [u8],
+        shapes: BTreeMap<String, Vec<usize>>,
+    ) -> Result<Self, WeightsError> {
+        Ok(Self { file: SafeTensors::deserialize(bytes)?, shapes })
+    }
+
+    /// Returns a weight widened to f32.
+    ///
+    /// # Errors
+    /// Names the weight that is missing or has another shape or type.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let view = self.view(name)?;
+        widened(&self.file, name, &view)
+    }
+
+    /// Returns a matrix rounded to whole numbers, as it is if the file has it so.
+    ///
+    /// # Errors
+    /// As [`Self::numbers`].
+    pub fn whole(&self, name: &str) -> Result<Whole, WeightsError> {
+        let view = self.view(name)?;
+        let width = view.shape().last().copied().unwrap_or(1);
+        if view.dtype() == Dtype::I8 {
+            let values = view.data().iter().map(|byte| byte.cast_signed()).collect();
+            return Ok(Whole { values, scales: scales_of(&self.file, name, &view)?, width });
+        }
+        let (values, scales) = round_rows(&widened(&self.file, name, &view)?, width);
+        Ok(Whole { values, scales, width })
+    }
+
+    fn view(&self, name: &str) -> Result<TensorView<'a>, WeightsError> {
+        let missing = || WeightsError::Missing { name: name.to_owned() };
+        let expected = self.shapes.get(name).ok_or_else(missing)?;
+        let view = self.file.tensor(name).map_err(|_| missing())?;
+        if view.shape() == expected {
+            return Ok(view);
+        }
+        Err(WeightsError::Shape {
+            name: name.to_owned(),
+            found: view.shape().to_vec(),
+            expected: expected.clone(),
+        })
+    }
+}
+
 /// Returns the tensors of a file, quantised ones widened to f32.
 ///
 /// # Errors
@@ -75,13 +158,11 @@ pub fn read(bytes: &[u8], device: &Device) -> Result<BTreeMap<String, Tensor>, W
         if name.ends_with(SCALE_SUFFIX) {
             continue;
         }
-        let values = match view.dtype() {
-            Dtype::I8 => widen(&file, &name, &view)?,
-            // Counters such as BERT's position_ids; no weight of ours.
-            Dtype::I64 => continue,
-            found => floats_of(found, view.data())
-                .ok_or_else(|| WeightsError::Type { name: name.clone(), found })?,
-        };
+        // Counters such as BERT's position_ids; no weight of ours.
+        if view.dtype() == Dtype::I64 {
+            continue;
+        }
+        let values = widened(&file, &name, &view)?;
         tensors.insert(name, Tensor::from_vec(values, view.shape(), device)?);
     }
     Ok(tensors)
@@ -111,7 +192,7 @@ pub fn write(
         let shape = tensor.dims().to_vec();
         let values = tensor.flatten_all()?.to_vec1::<f32>()?;
         if shape.len() == 2 && quantised(name) {
-            let (whole, scales) = quantise(&values, shape[1]);
+            let (whole, scales) = round_rows(&values, shape[1]);
             let whole = whole.into_iter().flat_map(i8::to_le_bytes).collect();
             entries.push((
                 format!("{name}{SCALE_SUFFIX}"),
@@ -142,21 +223,27 @@ pub fn round_trip(
     read(&write(tensors, |_| true)?, device)
 }
 
-/// Returns whole numbers and, for each row of `width` values, the scale that undoes it.
-fn quantise(values: &[f32], width: usize) -> (Vec<i8>, Vec<f32>) {
-    let mut whole = Vec::with_capacity(values.len());
-    let mut scales = Vec::with_capacity(values.len() / width.max(1));
-    for row in values.chunks(width.max(1)) {
-        let largest = row.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
-        let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
-        scales.push(scale);
-        #[expect(clippy::cast_possible_truncation, reason = "rounded and within ±127")]
-        whole.extend(row.iter().map(|value| (value / scale).round() as i8));
+/// Returns the numbers of a tensor as f32.
+fn widened(
+    file: &SafeTensors<'_>,
+    name: &str,
+    view: &TensorView<'_>,
+) -> Result<Vec<f32>, WeightsError> {
+    if view.dtype() != Dtype::I8 {
+        let unknown = || WeightsError::Type { name: name.to_owned(), found: view.dtype() };
+        return floats_of(view.dtype(), view.data()).ok_or_else(unknown);
     }
-    (whole, scales)
+    let scales = scales_of(file, name, view)?;
+    let width = view.data().len() / scales.len();
+    let mut values = Vec::with_capacity(view.data().len());
+    for (row, scale) in view.data().chunks(width.max(1)).zip(scales) {
+        values.extend(row.iter().map(|byte| f32::from(byte.cast_signed()) * scale));
+    }
+    Ok(values)
 }
 
-fn widen(
+/// Returns the scales of a quantised matrix, one for each row, at least one.
+fn scales_of(
     file: &SafeTensors<'_>,
     name: &str,
     view: &TensorView<'_>,
@@ -167,12 +254,7 @@ fn widen(
     if scales.dtype() != Dtype::F32 || scales.shape() != [rows] || rows == 0 {
         return Err(missing());
     }
-    let width = view.data().len() / rows;
-    let mut values = Vec::with_capacity(view.data().len());
-    for (row, scale) in view.data().chunks(width.max(1)).zip(floats(scales.data())) {
-        values.extend(row.iter().map(|byte| f32::from(i8::from_le_bytes([*byte])) * scale));
-    }
-    Ok(values)
+    Ok(floats(scales.data()))
 }
 
 fn floats(data: &[u8]) -> Vec<f32> {

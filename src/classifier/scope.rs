@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
+use evenhand_kernels::int8::{Matrix, Rows, Weights, round_rows};
 
 use super::{
     artifact::{HeadEntry, ScopeEntry},
@@ -16,17 +17,84 @@ use super::{
 
 /// Neighbours whose mean similarity counts.
 const NEIGHBOURS: usize = 3;
+/// Texts whose cosines are in memory together.
+const ROWS_AT_ONCE: usize = 64;
 
 /// The signals of one text; higher is further out.
 pub type Signals = [f64; 3];
+
+/// Features of texts that are in scope, one row each, of length one; in eight bits, for they are many.
+#[derive(Clone, Debug)]
+pub struct Known {
+    whole: Vec<i8>,
+    scales: Vec<f32>,
+    /// The same, laid out for products.
+    weights: Weights,
+}
+
+impl Known {
+    /// Takes one row for each text, at least one.
+    ///
+    /// # Errors
+    /// When the tensor is no matrix of numbers.
+    pub fn new(rows: &Tensor) -> Result<Self> {
+        let (texts, width) = rows.dims2()?;
+        if texts == 0 || width == 0 {
+            candle_core::bail!("no known texts; allowed is at least one")
+        }
+        let (whole, scales) = round_rows(&rows.flatten_all()?.to_vec1()?, width);
+        let weights = Weights::new(Matrix { whole: &whole, scales: &scales });
+        Ok(Self { whole, scales, weights })
+    }
+
+    /// Returns the rows as they are counted with.
+    ///
+    /// # Errors
+    /// When candle refuses.
+    pub fn rows(&self) -> Result<Tensor> {
+        let (_, width) = self.weights.shape();
+        let rows = self.whole.chunks(width).zip(&self.scales);
+        let numbers = rows.flat_map(|(row, scale)| row.iter().map(move |x| f32::from(*x) * scale));
+        Tensor::from_iter(numbers, &Device::Cpu)?.reshape(self.weights.shape())
+    }
+
+    /// Returns the mean cosine of each row with its nearest known rows.
+    fn nearness(&self, rows: &Tensor) -> Result<Vec<f64>> {
+        let (texts, width) = self.weights.shape();
+        let neighbours = NEIGHBOURS.min(texts);
+        let (no_bias, mut cosines) = (vec![0.0; texts], Vec::new());
+        let (mut rounded, mut nearness) = (Rows::default(), Vec::new());
+        // In parts, so that many texts against many known ones stay small in memory.
+        for part in rows.flatten_all()?.to_vec1::<f32>()?.chunks(ROWS_AT_ONCE * width) {
+            rounded.round(part, width);
+            cosines.resize(rounded.count() * texts, 0.0);
+            self.weights.forward(&rounded, &no_bias, &mut cosines);
+            nearness.extend(cosines.chunks(texts).map(|row| mean_of_largest(row, neighbours)));
+        }
+        Ok(nearness)
+    }
+}
+
+/// Returns the mean of the largest numbers, `count` of them, at most [`NEIGHBOURS`].
+fn mean_of_largest(numbers: &[f32], count: usize) -> f64 {
+    let mut best = [f32::NEG_INFINITY; NEIGHBOURS];
+    for number in numbers {
+        if *number > best[count - 1] {
+            best[count - 1] = *number;
+            best[..count].sort_by(|a, b| b.total_cmp(a));
+        }
+    }
+    let sum: f64 = best[..count].iter().copied().map(f64::from).sum();
+    sum / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
 
 /// Scores texts.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// Weights and threshold.
     pub entry: ScopeEntry,
-    /// Features of known texts, one row each, of length one.
-    pub known: Tensor,
+    /// Known texts.
+    pub known: Known,
     /// Two labels: inside, outside; absent when no outside texts were known.
     pub outlier: Option<Head>,
 }
@@ -67,11 +135,15 @@ impl Scope {
     }
 
     /// Adds its tensors to a file's.
-    pub fn store(&self, weights: &mut BTreeMap<String, Tensor>) {
-        weights.insert("scope.known".to_owned(), self.known.clone());
+    ///
+    /// # Errors
+    /// When candle refuses.
+    pub fn store(&self, weights: &mut BTreeMap<String, Tensor>) -> Result<()> {
+        weights.insert("scope.known".to_owned(), self.known.rows()?);
         if let Some(outlier) = &self.outlier {
             outlier.store(weights);
         }
+        Ok(())
     }
 }
 
@@ -88,12 +160,12 @@ pub fn combine(weights: &[f64], bias: f64, signals: &Signals) -> f64 {
 /// When the features have another width.
 pub fn signals(
     intent: &Head,
-    known: &Tensor,
+    known: &Known,
     outlier: Option<&Head>,
     features: &Features,
 ) -> Result<Vec<Signals>> {
     let logits = intent.logits(features)?;
-    let near = nearness(known, features.view(View::Last))?;
+    let near = known.nearness(features.view(View::Last))?;
     let outlier = outlier.map(|head| head.logits(features)).transpose()?;
     Ok((0..logits.len())
         .map(|row| {
@@ -102,28 +174,4 @@ pub fn signals(
             [-log_sum_exp(&logits[row]), 1.0 - near[row], outside]
         })
         .collect())
-}
-
-/// Returns the mean cosine of each row with its nearest known rows.
-fn nearness(known: &Tensor, rows: &Tensor) -> Result<Vec<f64>> {
-    let neighbours = NEIGHBOURS.min(known.dim(0)?).max(1);
-    let mut nearness = Vec::new();
-    // In parts, so that many texts against many known ones stay small in memory.
-    for start in (0..rows.dim(0)?).step_by(1024) {
-        let part = rows.narrow(0, start, 1024.min(rows.dim(0)? - start))?;
-        let cosines = part.matmul(&known.t()?)?;
-        for row in cosines.to_vec2::<f32>()? {
-            let mut best = [f32::NEG_INFINITY; NEIGHBOURS];
-            for cosine in row {
-                if cosine > best[neighbours - 1] {
-                    best[neighbours - 1] = cosine;
-                    best[..neighbours].sort_by(|a, b| b.total_cmp(a));
-                }
-            }
-            let sum: f64 = best[..neighbours].iter().copied().map(f64::from).sum();
-            nearness.push(sum / f64::from(u32::try_from(neighbours).unwrap_or(u32::MAX)));
-        }
-    }
-    debug_assert_eq!(known.dim(D::Minus1)?, rows.dim(D::Minus1)?, "same width");
-    Ok(nearness)
 }

@@ -1,16 +1,33 @@
 //! Text to word pieces.
+//!
+//! An encoder reads so many tokens at once. A longer text is cut into windows of about equal length, each
+//! with the special tokens around it, that are read like texts of their own and counted as one.
 
 use std::ops::Range;
 
 use tokenizers::Tokenizer;
 
+/// Most windows of a text. Of a text with more, the first half and the last half are read: tickets say what
+/// they are about at the start, and what is wanted at the end.
+pub const WINDOWS_MAX: usize = 8;
+
 /// A text as token numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
-    /// Numbers in the vocabulary, with the special tokens around them.
+    /// Numbers in the vocabulary, with the special tokens around those of each window.
     pub ids: Vec<u32>,
-    /// Whether the text was longer and was cut.
+    /// Tokens of each window, at least one window.
+    pub windows: Vec<usize>,
+    /// Whether the text had more than [`WINDOWS_MAX`] windows, so that its middle is not read.
     pub truncated: bool,
+}
+
+impl Tokens {
+    /// Takes a text of one window.
+    #[must_use]
+    pub fn whole(ids: &[u32]) -> Self {
+        Self { ids: ids.to_vec(), windows: vec![ids.len()], truncated: false }
+    }
 }
 
 /// A text as token numbers, and where each stands in the text.
@@ -23,7 +40,7 @@ pub struct PlacedTokens {
     pub places: Vec<Option<Range<usize>>>,
 }
 
-/// Splits texts; cuts them at a limit in tokens.
+/// Splits texts, and cuts them into windows.
 pub struct TextTokenizer {
     inner: Tokenizer,
     tokens_max: usize,
@@ -64,15 +81,14 @@ impl TextTokenizer {
         Ok(special.len() >= 2 && ends.iter().all(|special| *special == Some(&1)))
     }
 
-    /// Splits a text. A cut text keeps its first tokens and the closing special token.
+    /// Splits a text.
     ///
     /// # Errors
     /// When the tokenizer cannot encode the text.
     pub fn encode(&self, text: &str) -> Result<Tokens, tokenizers::Error> {
         let encoding = self.inner.encode_fast(text, true)?;
-        let mut ids = encoding.get_ids().to_vec();
-        let truncated = self.cut(&mut ids);
-        Ok(Tokens { ids, truncated })
+        let cut = self.windows(encoding.get_ids().len());
+        Ok(cut.tokens(encoding.get_ids()))
     }
 
     /// Splits a text as [`Self::encode`] does, and tells where its tokens stand.
@@ -81,25 +97,128 @@ impl TextTokenizer {
     /// When the tokenizer cannot encode the text.
     pub fn encode_placed(&self, text: &str) -> Result<PlacedTokens, tokenizers::Error> {
         let encoding = self.inner.encode_char_offsets(text, true)?;
-        let mut ids = encoding.get_ids().to_vec();
         let special = encoding.get_special_tokens_mask().iter();
-        let mut places: Vec<_> = special
+        let places: Vec<_> = special
             .zip(encoding.get_offsets())
             .map(|(special, (start, end))| (*special == 0).then_some(*start..*end))
             .collect();
-        let truncated = self.cut(&mut ids);
-        self.cut(&mut places);
-        Ok(PlacedTokens { tokens: Tokens { ids, truncated }, places })
+        let cut = self.windows(places.len());
+        Ok(PlacedTokens { tokens: cut.tokens(encoding.get_ids()), places: cut.of(&places) })
     }
 
-    /// Cuts what there is one of for each token; returns whether there were too many.
-    fn cut<T>(&self, of_tokens: &mut Vec<T>) -> bool {
-        let truncated = of_tokens.len() > self.tokens_max;
-        if truncated {
-            let closing = of_tokens.pop();
-            of_tokens.truncate(self.tokens_max - 1);
-            of_tokens.extend(closing);
+    /// Returns how so many tokens, special ones included, are cut.
+    fn windows(&self, tokens: usize) -> Windows {
+        if tokens <= self.tokens_max {
+            return Windows {
+                inner: std::iter::once(0..tokens).collect(),
+                specials: None,
+                truncated: false,
+            };
         }
-        truncated
+        // The first token and the last are special.
+        let (first, count) = (1, tokens - 2);
+        let parts = count.div_ceil(self.tokens_max - 2);
+        let part = |k: usize| first + k * count / parts..first + (k + 1) * count / parts;
+        let truncated = parts > WINDOWS_MAX;
+        let read = |k: &usize| !truncated || *k < WINDOWS_MAX / 2 || *k >= parts - WINDOWS_MAX / 2;
+        let inner = (0..parts).filter(read).map(part).collect();
+        Windows { inner, specials: Some((0, tokens - 1)), truncated }
+    }
+}
+
+/// How a text's tokens are cut.
+struct Windows {
+    /// Tokens of each window, without special ones that are put around it.
+    inner: Vec<Range<usize>>,
+    /// The tokens to put around each window.
+    specials: Option<(usize, usize)>,
+    truncated: bool,
+}
+
+impl Windows {
+    fn tokens(&self, ids: &[u32]) -> Tokens {
+        let around = if self.specials.is_some() { 2 } else { 0 };
+        Tokens {
+            ids: self.of(ids),
+            windows: self.inner.iter().map(|inner| inner.len() + around).collect(),
+            truncated: self.truncated,
+        }
+    }
+
+    /// Returns what the windows have of what there is one of for each token.
+    fn of<T: Clone>(&self, each: &[T]) -> Vec<T> {
+        let mut all = Vec::new();
+        for inner in &self.inner {
+            all.extend(self.specials.map(|(opening, _)| each[opening].clone()));
+            all.extend_from_slice(&each[inner.clone()]);
+            all.extend(self.specials.map(|(_, closing)| each[closing].clone()));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A tokenizer for which each character from a to z is a word.
+    fn letters(tokens_max: usize) -> TextTokenizer {
+        let vocabulary: Vec<String> =
+            ('a'..='z').enumerate().map(|(id, c)| format!("\"{c}\": {}", id + 2)).collect();
+        let special = |id: u32, text: &str| {
+            format!(
+                r#"{{"id": {id}, "content": "{text}", "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true}}"#
+            )
+        };
+        let json = format!(
+            r#"{{"version": "1.0", "truncation": null, "padding": null,
+                "added_tokens": [{}, {}], "normalizer": null,
+                "pre_tokenizer": {{"type": "Split", "pattern": {{"Regex": ""}},
+                    "behavior": "Isolated", "invert": false}},
+                "post_processor": {{"type": "BertProcessing", "sep": ["[SEP]", 1], "cls": ["[CLS]", 0]}},
+                "decoder": null,
+                "model": {{"type": "WordLevel", "vocab": {{"[CLS]": 0, "[SEP]": 1, {}}},
+                    "unk_token": "[SEP]"}}}}"#,
+            special(0, "[CLS]"),
+            special(1, "[SEP]"),
+            vocabulary.join(", ")
+        );
+        TextTokenizer::new(json.as_bytes(), tokens_max).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn windows_are_all_of_a_text_or_its_head_and_tail(
+            text in "[a-z]{0,120}", tokens_max in 3_usize..20
+        ) {
+            let placed = letters(tokens_max).encode_placed(&text).unwrap();
+            let Tokens { ids, windows, truncated } = placed.tokens.clone();
+            prop_assert_eq!(&letters(tokens_max).encode(&text).unwrap(), &placed.tokens);
+            prop_assert_eq!(windows.iter().sum::<usize>(), ids.len());
+            prop_assert!(windows.iter().all(|window| *window <= tokens_max));
+            prop_assert!(windows.len() <= WINDOWS_MAX);
+            let mut rest = ids.as_slice();
+            let mut said = String::new();
+            for window in &windows {
+                let (these, next) = rest.split_at(*window);
+                prop_assert_eq!((these[0], these[window - 1]), (0, 1));
+                let letter = |id: &u32| char::from(b'a' + u8::try_from(id - 2).unwrap());
+                said.extend(these[1..window - 1].iter().map(letter));
+                rest = next;
+            }
+            let seen: String = placed.places.iter().flatten().map(|at| &text[at.clone()]).collect();
+            prop_assert_eq!(&seen, &said);
+            let content = tokens_max - 2;
+            prop_assert_eq!(truncated, text.len().div_ceil(content) > WINDOWS_MAX);
+            if truncated {
+                let half = content * (WINDOWS_MAX / 2) / 2;
+                prop_assert!(said.starts_with(&text[..half]) && said.ends_with(&text[text.len() - half..]));
+            } else {
+                prop_assert_eq!(said, text);
+            }
+        }
     }
 }

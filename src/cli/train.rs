@@ -174,7 +174,7 @@ fn own(args: &Args, base: Base, inherited: Heads) -> anyhow::Result<Trained> {
     };
     anyhow::ensure!(!all.texts.is_empty(), "{}: no row has a text", data.display());
     let plan = OwnPlan { name: name(args), dir: args.out.clone(), seed: args.seed };
-    let way = if args.full { Way::Full } else { Way::Frozen(inherited) };
+    let way = if args.full { Way::Full } else { Way::Frozen(Box::new(inherited)) };
     let refit = args.validation.is_none();
     let bar = bar("reading");
     own::train(&plan, base, &all, (&train, &held_out), way, refit, |stage| show(&bar, stage))

@@ -154,7 +154,7 @@ pub struct Reading {
     pub language: Option<String>,
     /// Whether the model can read that language.
     pub language_supported: bool,
-    /// Whether the text was longer than the model reads and was cut.
+    /// Whether the text was so long that its middle was not read.
     pub truncated: bool,
     /// Words that spoke for the intent, the sentiment and the urgency, in this order and the strongest
     /// first, at most [`EVIDENCE_WORDS_MAX`](super::limits::EVIDENCE_WORDS_MAX) for each. Rules give none.

@@ -17,6 +17,11 @@ const CONFIG: EncoderConfig = EncoderConfig {
 
 const TEXTS: [&[u32]; 3] = [&[1, 2, 3, 4, 5], &[6], &[10, 9, 3, 3, 2, 1, 0, 7]];
 
+fn batch(texts: &[&[u32]]) -> TokenBatch {
+    let texts: Vec<Tokens> = texts.iter().map(|ids| Tokens::whole(ids)).collect();
+    TokenBatch::new(&texts.iter().collect::<Vec<_>>())
+}
+
 fn vars() -> BTreeMap<String, Var> {
     let numbers = |seed: usize, shape: &[usize], name: &str| {
         let count: usize = shape.iter().product();
@@ -80,7 +85,7 @@ fn gap(ours: &[f32], theirs: &Tensor) -> f32 {
 fn states_and_every_gradient_agree_with_candles_own() {
     let vars = vars();
     let encoder = encoder(&vars);
-    let batch = TokenBatch::new(&TEXTS);
+    let batch = batch(&TEXTS);
     let theirs: Vec<Tensor> = TEXTS.iter().map(|ids| naive(&vars, ids)).collect();
     let theirs = Tensor::stack(&theirs, 0).unwrap();
     let states = encoder.forward(&batch).unwrap();
@@ -123,9 +128,77 @@ fn dropout_drops_its_share_and_keeps_the_mean() {
 
 #[test]
 fn tokens_and_places_out_of_range_are_refused() {
-    let encoder = encoder(&vars());
-    for text in [&[11][..], &[1; 10]] {
-        let error = encoder.forward(&TokenBatch::new(&[text])).unwrap_err().to_string();
-        assert!(error.contains("tokens below 11 and places below 9"), "{error}");
+    let encoders: [&dyn Encode; 2] = [&encoder(&vars()), &quantised(&vars())];
+    for encoder in encoders {
+        for text in [&[11][..], &[1; 10]] {
+            let error = encoder.forward(&batch(&[text])).unwrap_err().to_string();
+            assert!(error.contains("tokens below 11 and places below 9"), "{error}");
+        }
     }
+}
+
+fn quantised(vars: &BTreeMap<String, Var>) -> QuantisedEncoder {
+    let weights = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
+    let file = crate::classifier::quantise::write(&weights, |_| true).unwrap();
+    QuantisedEncoder::read(CONFIG, &file).unwrap()
+}
+
+#[test]
+fn in_eight_bits_the_states_are_nearly_those_of_candle() {
+    let vars = vars();
+    let batch = batch(&TEXTS);
+    let states = quantised(&vars).forward(&batch).unwrap();
+    let theirs: Vec<Tensor> = TEXTS.iter().map(|ids| naive(&vars, ids)).collect();
+    let theirs = Tensor::stack(&theirs, 0).unwrap();
+    let gap = gap(&batch.mean(&states[1], CONFIG.hidden), &theirs);
+    assert!(gap < 0.03, "{gap}");
+}
+
+#[test]
+fn in_eight_bits_a_text_is_read_alone_as_in_any_batch_bit_for_bit() {
+    let encoder = quantised(&vars());
+    // More tokens than pass the layers together.
+    let texts: Vec<&[u32]> = TEXTS.iter().copied().cycle().take(60).collect();
+    let together = encoder.forward(&batch(&texts)).unwrap();
+    let alone: Vec<_> =
+        texts.iter().map(|text| encoder.forward(&batch(&[text])).unwrap()).collect();
+    for (layer, state) in together.iter().enumerate() {
+        let alone: Vec<u32> = alone.iter().flat_map(|all| bits(&all[layer])).collect();
+        assert_eq!(bits(state), alone, "layer {layer}");
+    }
+}
+
+#[test]
+fn a_text_in_windows_is_the_mean_of_all_their_tokens() {
+    let encoder = quantised(&vars());
+    let windows: [&[u32]; 2] = [&[1, 2, 3], &[4, 5]];
+    let text = Tokens { ids: windows.concat(), windows: vec![3, 2], truncated: false };
+    let together = TokenBatch::new(&[&text]);
+    let apart = batch(&windows);
+    let states = encoder.forward(&together).unwrap();
+    assert_eq!(states, encoder.forward(&apart).unwrap(), "windows do not see one another");
+    let mean = together.mean(&states[1], CONFIG.hidden);
+    let means = apart.mean(&states[1], CONFIG.hidden);
+    for (k, mean) in mean.iter().enumerate() {
+        let wanted = (3.0 * means[k] + 2.0 * means[CONFIG.hidden + k]) / 5.0;
+        assert!((mean - wanted).abs() < 1e-6);
+    }
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn a_file_that_does_not_fit_is_refused_by_the_name_of_the_weight() {
+    let mut weights: BTreeMap<String, Tensor> =
+        vars().iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
+    let refused = |weights: &BTreeMap<String, Tensor>| {
+        let file = crate::classifier::quantise::write(weights, |_| true).unwrap();
+        QuantisedEncoder::read(CONFIG, &file).err().unwrap().to_string()
+    };
+    let up = weights.remove("layers.1.up.weight").unwrap();
+    assert_eq!(refused(&weights), "weight layers.1.up.weight is missing");
+    weights.insert("layers.1.up.weight".to_owned(), up.t().unwrap().contiguous().unwrap());
+    assert!(refused(&weights).starts_with("weight layers.1.up.weight has shape [24, 40]"));
 }

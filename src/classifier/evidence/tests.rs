@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::classifier::{
     artifact::HeadEntry,
-    encoder::{Encoder, EncoderConfig, TokenBatch},
+    encoder::{Encode, Encoder, EncoderConfig, TokenBatch},
     features::Features,
+    tokenize::Tokens,
 };
 
 const LABELS: usize = 4;
@@ -47,8 +48,9 @@ proptest! {
         lengths in prop::collection::vec(1_usize..9, 1..5),
         seed in 0_usize..1000,
     ) {
-        let ids: Vec<Vec<u32>> = lengths.iter().map(|length| vec![0; *length]).collect();
-        let batch = TokenBatch::new(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let texts: Vec<Tokens> =
+            lengths.iter().map(|length| Tokens::whole(&vec![0; *length])).collect();
+        let batch = TokenBatch::new(&texts.iter().collect::<Vec<_>>());
         let tokens: usize = lengths.iter().sum();
         let states: Vec<Vec<f32>> =
             (0..LAYERS).map(|layer| numbers(seed + layer, tokens * WIDTH)).collect();
@@ -163,7 +165,7 @@ fn a_planted_word_is_found_wherever_it_stands() {
     let encoder = Encoder::new(config, &weights, false).unwrap();
     let planted = 8_u32;
     // The second label looks for the planted word alone.
-    let alone = encoder.forward(&TokenBatch::new(&[&[planted]])).unwrap().remove(1);
+    let alone = encoder.forward(&TokenBatch::new(&[&Tokens::whole(&[planted])])).unwrap().remove(1);
     let mut rows = vec![0.0; LABELS * width];
     rows[width..2 * width].copy_from_slice(&alone);
     let mut head = head(View::Last, width, 0);
@@ -172,7 +174,7 @@ fn a_planted_word_is_found_wherever_it_stands() {
     for place in 0..7_usize {
         let mut ids: Vec<u32> = (0..7).collect();
         ids[place] = planted;
-        let states = encoder.forward(&TokenBatch::new(&[&ids])).unwrap();
+        let states = encoder.forward(&TokenBatch::new(&[&Tokens::whole(&ids)])).unwrap();
         let layers: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
         let places: Vec<_> = (0..7).map(|k| Some(2 * k..2 * k + 1)).collect();
         let shares = evident.shares(1, &layers);

@@ -1,13 +1,13 @@
 //! From an encoder and fitted heads to a model and its files.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
 use super::base::Base;
 use crate::classifier::{
     artifact::{Artifact, FORMAT, HEADS, Manifest, ModelError},
-    encoder::Encoder,
+    encoder::QuantisedEncoder,
     features::Features,
     heads::Heads,
     quantise,
@@ -21,7 +21,7 @@ const LICENCE: &str = "Apache-2.0";
 pub struct Parts {
     base: Base,
     tokenizer: TextTokenizer,
-    encoder: Encoder,
+    encoder: QuantisedEncoder,
     encoder_file: Vec<u8>,
     device: Device,
 }
@@ -39,9 +39,8 @@ impl Parts {
         };
         // What was read is quantised now; a large encoder need not be there twice.
         base.weights.clear();
-        let read: BTreeMap<String, Tensor> =
-            quantise::read(&encoder_file, device).map_err(weights)?;
-        let encoder = Encoder::new(base.config.clone(), &read, false)?;
+        let encoder =
+            QuantisedEncoder::read(base.config.clone(), &encoder_file).map_err(weights)?;
         let tokenizer = TextTokenizer::new(&base.tokenizer, base.tokens_max)?;
         Ok(Self { base, tokenizer, encoder, encoder_file, device: device.clone() })
     }

@@ -12,7 +12,7 @@ use crate::classifier::{
     features::View,
     heads::Head,
     metrics::as_f64,
-    scope::{Scope, Signals, combine, signals},
+    scope::{Known, Scope, Signals, combine, signals},
 };
 
 /// Known texts kept for the distance to the nearest, over all intents; a byte a coordinate on disk.
@@ -72,7 +72,7 @@ pub fn fit_scope(intent: &Head, texts: &ScopeTexts<'_>, seed: u64) -> Result<Sco
 }
 
 /// Draws known texts, as many for each intent.
-fn known(inside: &Examples<'_>, intents: usize, seed: u64) -> Result<Tensor> {
+fn known(inside: &Examples<'_>, intents: usize, seed: u64) -> Result<Known> {
     let each = (KNOWN_MAX / intents.max(1)).max(1);
     let mut order: Vec<usize> = (0..inside.rows.len()).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -87,7 +87,7 @@ fn known(inside: &Examples<'_>, intents: usize, seed: u64) -> Result<Tensor> {
         }
     }
     let all = inside.features.view(View::Last);
-    all.index_select(&Tensor::new(rows, all.device())?, 0)
+    Known::new(&all.index_select(&Tensor::new(rows, all.device())?, 0)?)
 }
 
 /// A head that tells inside from outside, and what heads fitted without them say of outside texts.

@@ -46,7 +46,7 @@ pub struct Trained {
 /// How a model is trained.
 pub enum Way {
     /// Heads on the encoder as it is; the others are inherited.
-    Frozen(Heads),
+    Frozen(Box<Heads>),
     /// The encoder learns too.
     Full,
 }
@@ -86,7 +86,7 @@ pub fn train(
     }
     let lesson = Lesson { plan, all, names: &names, train, held_out };
     let (parts, heads, reports) = match way {
-        Way::Frozen(inherited) => lesson.frozen(base, inherited, refit, &mut progress)?,
+        Way::Frozen(inherited) => lesson.frozen(base, *inherited, refit, &mut progress)?,
         Way::Full => lesson.full(base, refit, &mut progress)?,
     };
     let manifest =

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::classifier::{
     artifact::HeadEntry,
-    encoder::{Dropout, Encoder, Gradients, Tape, TokenBatch},
+    encoder::{Dropout, Encode, Encoder, Gradients, Tape, TokenBatch},
     features::{View, batches},
     heads::{Head, log_sum_exp, sigmoid},
     metrics::as_f64,
@@ -182,8 +182,7 @@ impl<'a> Tuner<'a> {
     }
 
     fn batch(&self, rows: &[u32]) -> TokenBatch {
-        let texts: Vec<&[u32]> =
-            rows.iter().map(|row| self.tokens[*row as usize].ids.as_slice()).collect();
+        let texts: Vec<&Tokens> = rows.iter().map(|row| &self.tokens[*row as usize]).collect();
         TokenBatch::new(&texts)
     }
 
