@@ -135,11 +135,28 @@ fn every_test_and_source_file_is_part_of_the_build() {
     }
 }
 
+/// Where the comparison with other programs lies: a package of its own, with dependencies of its own.
+const PEERS: &str = "benches/peers/";
+
 #[test]
 fn every_benchmark_is_part_of_the_build() {
     let manifest = read("Cargo.toml");
-    for file in rust_files("benches/") {
+    for file in rust_files("benches/").iter().filter(|file| !file.starts_with(PEERS)) {
         assert!(manifest.contains(&format!("\"{file}\"")), "Cargo.toml does not name {file}");
+    }
+}
+
+#[test]
+fn the_comparison_with_other_programs_is_apart_from_the_build() {
+    let own: toml::Table = read(&format!("{PEERS}Cargo.toml")).parse().expect("it is TOML");
+    assert!(own.contains_key("workspace"), "{PEERS}Cargo.toml is of the workspace around it");
+    let main = format!("{PEERS}src/main.rs");
+    let declared = tokens(&read(&main));
+    for file in rust_files(PEERS).iter().filter(|file| **file != main) {
+        let name = file.rsplit_once('/').map_or("", |(_, name)| name.trim_end_matches(".rs"));
+        let declaration = [Token::Word("mod".into()), Token::Word(name.into()), Token::Sign(';')];
+        let found = declared.windows(3).any(|window| window == declaration);
+        assert!(found, "{main} does not declare `mod {name};`, so {file} is never compiled");
     }
 }
 
@@ -189,9 +206,11 @@ fn every_reason_the_proto_files_name_has_a_page() {
 #[test]
 fn every_dependency_comes_from_the_registry() {
     let sources = |line: &str| line.strip_prefix("source = ").map(str::to_owned);
-    let found: BTreeSet<_> = read("Cargo.lock").lines().filter_map(sources).collect();
     let registry = "\"registry+https://github.com/rust-lang/crates.io-index\"";
-    assert_eq!(found, BTreeSet::from([registry.to_owned()]));
+    for lock in ["Cargo.lock".to_owned(), format!("{PEERS}Cargo.lock")] {
+        let found: BTreeSet<_> = read(&lock).lines().filter_map(sources).collect();
+        assert_eq!(found, BTreeSet::from([registry.to_owned()]), "{lock}");
+    }
 }
 
 #[test]
