@@ -62,7 +62,7 @@ fn main() {
     })
     .unwrap();
     let (steps, seconds) = (last.0 - first.unwrap().0, last.1 - first.unwrap().1);
-    let tokens: usize = tokens.iter().map(|tokens| tokens.ids.len()).sum();
+    let tokens: usize = tokens.iter().map(|tokens| tokens.ids().len()).sum();
     let share = steps as f64 / rows.len().div_ceil(32) as f64;
     println!(
         "{} texts, {tokens} tokens, each read twice: {:.1} CPU s a pass, {:.0} tokens a CPU s \

@@ -114,9 +114,9 @@ impl TokenBatch {
     #[must_use]
     pub fn new(texts: &[&Tokens]) -> Self {
         Self {
-            ids: texts.iter().flat_map(|text| &text.ids).copied().collect(),
-            windows: texts.iter().flat_map(|text| &text.windows).copied().collect(),
-            texts: texts.iter().map(|text| text.ids.len()).collect(),
+            ids: texts.iter().flat_map(|text| text.ids()).copied().collect(),
+            windows: texts.iter().flat_map(|text| text.windows()).copied().collect(),
+            texts: texts.iter().map(|text| text.ids().len()).collect(),
         }
     }
 

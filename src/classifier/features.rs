@@ -63,9 +63,9 @@ impl Features {
         mut done: impl FnMut(usize),
     ) -> Result<Self> {
         let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|index| texts[*index].ids.len());
+        order.sort_by_key(|index| texts[*index].ids().len());
         let mut parts: Vec<Self> = Vec::new();
-        let all = batches(&order, |index| texts[index].ids.len(), BATCH_TOKENS_MAX);
+        let all = batches(&order, |index| texts[index].ids().len(), BATCH_TOKENS_MAX);
         for some in all.chunks(BATCHES_AT_ONCE) {
             parts.extend(in_parallel(some, |_, batch| {
                 let texts: Vec<&Tokens> = batch.iter().map(|index| texts[*index]).collect();

@@ -108,7 +108,7 @@ impl Model {
             .map(|text| self.tokenizer.encode_placed(text))
             .collect::<Result<Vec<_>, _>>()?;
         let evident = self.evident_heads()?;
-        let length = |index: usize| placed[index].tokens.ids.len();
+        let length = |index: usize| placed[index].tokens.ids().len();
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|index| length(*index));
         let mut readings = Vec::with_capacity(texts.len());
@@ -134,7 +134,7 @@ impl Model {
         let width = self.manifest.encoder.hidden;
         let mut readings = Vec::with_capacity(texts.len());
         for (row, ((text, placed), span)) in texts.iter().zip(batch.spans()).enumerate() {
-            let mut reading = self.reading(&predictions, row, text, placed.tokens.truncated);
+            let mut reading = self.reading(&predictions, row, text, placed.tokens.is_truncated());
             let layers: Vec<&[f32]> =
                 states.iter().map(|all| &all[span.start * width..span.end * width]).collect();
             for (head, evident) in evident {

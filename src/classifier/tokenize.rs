@@ -14,12 +14,10 @@ pub const WINDOWS_MAX: usize = 8;
 /// A text as token numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
-    /// Numbers in the vocabulary, with the special tokens around those of each window.
-    pub ids: Vec<u32>,
-    /// Tokens of each window, at least one window.
-    pub windows: Vec<usize>,
-    /// Whether the text had more than [`WINDOWS_MAX`] windows, so that its middle is not read.
-    pub truncated: bool,
+    ids: Vec<u32>,
+    /// Tokens of each window; they sum to all.
+    windows: Vec<usize>,
+    truncated: bool,
 }
 
 impl Tokens {
@@ -27,6 +25,24 @@ impl Tokens {
     #[must_use]
     pub fn whole(ids: &[u32]) -> Self {
         Self { ids: ids.to_vec(), windows: vec![ids.len()], truncated: false }
+    }
+
+    /// Returns the numbers in the vocabulary, with the special tokens around those of each window.
+    #[must_use]
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Returns how many tokens each window has; at least one window.
+    #[must_use]
+    pub fn windows(&self) -> &[usize] {
+        &self.windows
+    }
+
+    /// Returns whether the text had more than [`WINDOWS_MAX`] windows, so that its middle is not read.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
     }
 }
 

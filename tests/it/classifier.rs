@@ -50,7 +50,7 @@ fn the_encoder_agrees_with_an_independent_implementation() {
     let learning = Encoder::new(base.config.clone(), &base.weights, false).unwrap();
     for case in reference.as_array().unwrap() {
         let tokens = model.tokens(case["text"].as_str().unwrap()).unwrap();
-        let ids: Vec<u64> = tokens.ids.iter().copied().map(u64::from).collect();
+        let ids: Vec<u64> = tokens.ids().iter().copied().map(u64::from).collect();
         assert_eq!(Value::from(ids), case["tokens"]);
         let cosine = |features: &Features| -> f64 {
             let ours = features.view(View::Last).to_vec2::<f32>().unwrap().remove(0);

@@ -52,8 +52,8 @@ fn places_are_those_of_the_tokens_in_the_text_as_given() {
     for text in TEXTS {
         let placed = tokenizer.encode_placed(text).unwrap();
         assert_eq!(placed.tokens, tokenizer.encode(text).unwrap());
-        assert_eq!(placed.places.len(), placed.tokens.ids.len());
-        for (id, place) in placed.tokens.ids.iter().zip(&placed.places) {
+        assert_eq!(placed.places.len(), placed.tokens.ids().len());
+        for (id, place) in placed.tokens.ids().iter().zip(&placed.places) {
             let name = names.id_to_token(*id).unwrap();
             let Some(place) = place else {
                 assert!(["[CLS]", "[SEP]"].contains(&name.as_str()), "{name}");
@@ -104,7 +104,7 @@ fn a_text_in_windows_has_places_for_all_of_it() {
     let text = "é my parcel is late and I am waiting";
     let placed = tokenizer.encode_placed(text).unwrap();
     assert_eq!(placed.tokens, tokenizer.encode(text).unwrap());
-    assert_eq!((placed.tokens.windows.as_slice(), placed.tokens.truncated), (&[6, 7][..], false));
+    assert_eq!((placed.tokens.windows(), placed.tokens.is_truncated()), (&[6, 7][..], false));
     let words: Vec<_> = placed
         .places
         .iter()

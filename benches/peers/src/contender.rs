@@ -115,7 +115,7 @@ impl<R: Reader> Contender for InProcess<R> {
 pub(crate) fn pooled(states: &[f32], batch: &Batch) -> Vec<Vec<f32>> {
     let width = states.len() / (batch.texts.len() * batch.longest);
     let texts = states.chunks_exact(batch.longest * width);
-    let mean = |(text, tokens): (&[f32], &Vec<u32>)| {
+    let mean = |(text, tokens): (&[f32], &[u32])| {
         let mut mean = vec![0.0; width];
         for state in text.chunks_exact(width).take(tokens.len()) {
             mean.iter_mut().zip(state).for_each(|(sum, x)| *sum += x);
@@ -124,5 +124,5 @@ pub(crate) fn pooled(states: &[f32], batch: &Batch) -> Vec<Vec<f32>> {
         mean.iter_mut().for_each(|sum| *sum *= share);
         mean
     };
-    texts.zip(batch.texts.iter().map(|text| &text.ids)).map(mean).collect()
+    texts.zip(batch.texts.iter().map(|text| text.ids())).map(mean).collect()
 }

@@ -62,7 +62,9 @@ fn main() -> Result<()> {
     let options = Options::parse();
     ensure!(options.rounds > 0, "--rounds is 0; allowed is at least 1");
     machine::keep_to_one_thread()?;
-    let held = if options.avx2 { Some(ours::hold_to_avx2()) } else { None };
+    if options.avx2 {
+        evenhand_kernels::hold_to_avx2();
+    }
     let model = Model::load(&options.model)?;
     let tickets = work::tickets(&model, &options.corpus)?;
     let works = work::works(&tickets);
@@ -71,7 +73,9 @@ fn main() -> Result<()> {
     let wanted = reference.means(work::named(&works, work::SINGLE)?)?;
 
     let mut notes = vec![machine::describe(), clock.describe().to_owned()];
-    notes.extend(held.map(|held| ours::describe(held).to_owned()));
+    if options.avx2 {
+        notes.push("Evenhand and PyTorch are held to AVX2".to_owned());
+    }
     let mut contenders: Vec<Box<dyn Contender>> =
         vec![Box::new(InProcess::new(Ours::new(model), clock))];
     if !options.avx2 {

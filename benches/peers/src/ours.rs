@@ -35,19 +35,3 @@ impl Reader for Ours {
         &work.ours
     }
 }
-
-/// Keeps the encoder from using more than AVX2, and returns whether it can be kept from it. Called before
-/// a model is loaded.
-pub(crate) fn hold_to_avx2() -> bool {
-    // The encoder has no switch for it yet.
-    false
-}
-
-/// Says what [`hold_to_avx2`] came to.
-pub(crate) fn describe(held: bool) -> &'static str {
-    if held {
-        "Evenhand is held to AVX2"
-    } else {
-        "**Evenhand is not held to AVX2: do not compare**"
-    }
-}

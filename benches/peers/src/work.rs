@@ -37,10 +37,10 @@ pub(crate) struct Batch {
 impl Batch {
     fn new(tickets: &[usize], all: &[Tokens]) -> Self {
         let texts: Vec<_> = tickets.iter().map(|ticket| all[*ticket].clone()).collect();
-        let longest = texts.iter().map(|text| text.ids.len()).max().unwrap_or(0);
+        let longest = texts.iter().map(|text| text.ids().len()).max().unwrap_or(0);
         let (mut ids, mut mask) = (Vec::new(), Vec::new());
         for (text, end) in texts.iter().zip((1..).map(|count| count * longest)) {
-            ids.extend(text.ids.iter().map(|id| i64::from(*id)));
+            ids.extend(text.ids().iter().map(|id| i64::from(*id)));
             mask.resize(ids.len(), 1);
             ids.resize(end, 0);
             mask.resize(end, 0);
@@ -78,7 +78,7 @@ impl Work {
     pub(crate) fn tokens(&self) -> (usize, usize) {
         let texts = self.padded.iter().flat_map(|batch| &batch.texts);
         let padded = self.padded.iter().map(|batch| batch.ids.len()).sum();
-        (texts.map(|text| text.ids.len()).sum(), padded)
+        (texts.map(|text| text.ids().len()).sum(), padded)
     }
 }
 
@@ -101,14 +101,13 @@ pub(crate) fn tickets(model: &Model, corpus: &Path) -> Result<Tickets> {
             all.push(model.tokens(row?.get(column).unwrap_or_default())?);
         }
     }
-    let short = all.iter().find(|text| text.ids.len() == SHORT);
+    let short = all.iter().find(|text| text.ids().len() == SHORT);
     let short = short.with_context(|| format!("no text has {SHORT} tokens"))?.clone();
-    let longer = all.iter().find(|text| text.ids.len() >= LONG);
-    let mut long = longer.with_context(|| format!("no text has {LONG} tokens"))?.clone();
+    let longer = all.iter().find(|text| text.ids().len() >= LONG && text.windows().len() == 1);
+    let longer = longer.with_context(|| format!("no text has {LONG} tokens"))?.ids();
     // The closing token stays.
-    let cut = LONG - 1..long.ids.len() - 1;
-    long.ids.drain(cut);
-    all.retain(|text| (TOKENS.0..=TOKENS.1).contains(&text.ids.len()));
+    let long = Tokens::whole(&[&longer[..LONG - 1], &longer[longer.len() - 1..]].concat());
+    all.retain(|text| (TOKENS.0..=TOKENS.1).contains(&text.ids().len()));
     ensure!(all.len() >= TICKETS, "the corpus has {} texts, not {TICKETS}", all.len());
     let many = (0..TICKETS).map(|index| all[index * all.len() / TICKETS].clone()).collect();
     Ok(Tickets { many, short, long })
@@ -126,14 +125,14 @@ fn csv_files(folder: &Path) -> Result<Vec<PathBuf>> {
 pub(crate) fn works(tickets: &Tickets) -> Vec<Work> {
     let many = &tickets.many;
     let mut order: Vec<usize> = (0..many.len()).collect();
-    order.sort_by_key(|ticket| many[*ticket].ids.len());
+    order.sort_by_key(|ticket| many[*ticket].ids().len());
     let batches = || order.chunks(BATCH).map(|some| Batch::new(some, many)).collect();
-    let equal = order.chunk_by(|a, b| many[*a].ids.len() == many[*b].ids.len());
+    let equal = order.chunk_by(|a, b| many[*a].ids().len() == many[*b].ids().len());
     let equal = equal.flat_map(|group| group.chunks(BATCH)).map(|some| Batch::new(some, many));
     let single = || order.chunks(1).map(|one| Batch::new(one, many)).collect();
     let alone = |name, text: &Tokens, passes| {
         let batch = || vec![Batch::new(&[0], std::slice::from_ref(text))];
-        let title = format!("one text of {} tokens", text.ids.len());
+        let title = format!("one text of {} tokens", text.ids().len());
         Work { name, title, passes, padded: batch(), ours: batch() }
     };
     let of_many = |name, how: &str, padded: Vec<Batch>, ours: Vec<Batch>| {

@@ -31,6 +31,10 @@ fn main() {
         words.retain(|word| word != "avx2");
     }
     let word = words.pop().unwrap_or_default();
+    if word == "count" {
+        counted(&mut layers(1, 30).2);
+        return;
+    }
     let mut works: Vec<Work> = vec![peak()];
     for (outputs, inputs) in [(1152, 384), (384, 384), (1536, 384), (384, 1536)] {
         for rows in [1, 8, 30, 32, 64, 128] {
@@ -63,6 +67,12 @@ fn main() {
             100.0 * operations / seconds[0] / peak
         );
     }
+}
+
+/// What `.ci/instructions` counts, by this name.
+#[inline(never)]
+fn counted(run: &mut dyn FnMut()) {
+    run();
 }
 
 /// Returns how long this thread has had a core: others may be using the machine.

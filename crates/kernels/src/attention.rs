@@ -150,7 +150,7 @@ const LEAST: f32 = -60.0;
 pub struct Scratch {
     /// Keys or values with numbers as rows, filled up with zeros.
     across: Aligned,
-    /// Values, each filled up with zeros.
+    /// Values, each filled up with zeros, where they do not lie well.
     values: Aligned,
     weights: Aligned,
     slopes: Aligned,
@@ -161,7 +161,9 @@ fn forward_body<M: MulAdd>(qkv: &[f32], shape: &Shape<'_>, scratch: &mut Scratch
     let scale = scale_of(shape);
     for head in heads(shape) {
         turn::<M::Vector>(qkv, head.key, padded(head.key.count, BLOCK), &mut scratch.across);
-        widen(qkv, head.value, &mut scratch.values);
+        if !lie_well(head.value) {
+            widen(qkv, head.value, &mut scratch.values);
+        }
         for strip in evenly(head.query.count, STRIP) {
             see::<M>(qkv, &head, strip, scale, scratch, out);
         }
@@ -203,7 +205,10 @@ fn see<M: MulAdd>(
     for (share, row) in shares.iter_mut().zip(weights.chunks_exact_mut(step)) {
         *share = 1.0 / exponentials::<M::Vector>(row, count);
     }
-    let values = scratch.values.there();
+    let values = match lie_well(head.value) {
+        true => (&qkv[head.value.start..], head.value.step),
+        false => (scratch.values.there(), padded(head.value.width, BLOCK)),
+    };
     for first in (0..strip.len()).step_by(TILE) {
         match strip.len() {
             TILE.. => {
@@ -246,22 +251,22 @@ fn score<V: Vector, const R: usize>(
     }
 }
 
-/// Fills `R` rows of `out` with weighted sums of the values, `count` of them, weights being `step` apart.
+/// Fills `R` rows of `out` with weighted sums of the values, `count` of them, weights being `step` apart and
+/// values theirs.
 #[inline(always)]
 fn blend<V: Vector, const R: usize>(
     (weights, step, count): (&[f32], usize, usize),
     shares: &[f32],
-    values: &[f32],
+    (values, values_step): (&[f32], usize),
     to: Rows,
     out: &mut [f32],
 ) {
-    let wide = padded(to.width, BLOCK);
     let mut rows: [&[f32]; R] = [&[]; R];
     for r in 0..R {
         rows[r] = &weights[r * step..][..count];
     }
-    for at in (0..wide).step_by(BLOCK) {
-        let sums = product::<V, R>(rows, &values[at..], wide);
+    for at in (0..to.width).step_by(BLOCK) {
+        let sums = product::<V, R>(rows, &values[at..], values_step);
         for r in 0..R {
             store(&sums[r], V::splat(shares[r]), &mut out[to.row(r)][at..]);
         }
@@ -308,6 +313,12 @@ fn product<V: Vector, const R: usize>(
         columns = columns.wrapping_add(step);
     }
     sums
+}
+
+/// Whether rows are good to multiply by where they are: whole blocks, and few. Rows a power of two and a bit
+/// apart would soon drive one another out of the nearest cache.
+fn lie_well(rows: Rows) -> bool {
+    rows.width.is_multiple_of(BLOCK) && rows.count <= 48
 }
 
 /// Lays rows out one after the other, each filled up with zeros.
@@ -364,11 +375,12 @@ fn weigh<M: MulAdd>(qkv: &[f32], head: &Head, scale: f32, scratch: &mut Scratch)
     }
 }
 
-/// Lays rows out with their numbers as rows of `step`, filled up with zeros.
+/// Lays rows out with their numbers as rows of `step`, filled up to whole vectors with zeros; what is beyond
+/// those stays as it was.
 #[inline(always)]
 fn turn<V: Vector>(from: &[f32], rows: Rows, step: usize, across: &mut Aligned) {
     let across = across.room(rows.width * step);
-    for first in (0..step).step_by(LANES) {
+    for first in (0..rows.count).step_by(LANES) {
         for at in (0..rows.width).step_by(LANES) {
             let columns = at..rows.width.min(at + LANES);
             let mut square = [V::splat(0.0); LANES];
@@ -434,25 +446,34 @@ fn softmax<M: MulAdd>(row: &mut [f32], count: usize) {
     }
 }
 
-/// Turns the first `count` scores into what their shares are to one another and the others into zeros;
-/// returns the sum. The row is whole vectors.
+/// Turns the first `count` scores into what their shares are to one another, and the rest of their last vector
+/// into zeros; returns the sum.
 #[inline(always)]
 fn exponentials<V: Vector>(row: &mut [f32], count: usize) -> f32 {
-    let (vectors, _) = row.as_chunks_mut::<LANES>();
-    let (lowest, mut sum) = (V::splat(f32::NEG_INFINITY), V::splat(0.0));
-    let mut largest = lowest;
-    for (first, some) in (0..).step_by(LANES).zip(&*vectors) {
-        largest = V::load(some).keep(count.saturating_sub(first), lowest).max(largest);
+    let (vectors, _) = row[..padded(count, LANES)].as_chunks_mut::<LANES>();
+    let Some((last, full)) = vectors.split_last_mut() else { return 0.0 };
+    let rest = count - full.len() * LANES;
+    let lowest = V::splat(f32::NEG_INFINITY);
+    let mut largest = V::load(last).keep(rest, lowest);
+    for some in &*full {
+        largest = V::load(some).max(largest);
     }
     let largest = V::splat(largest.largest());
-    for (first, some) in (0..).step_by(LANES).zip(vectors) {
-        // The larger of two is the second where one is not a number: that is to be seen in the sum.
-        let shares = power_below(V::splat(LEAST).max(V::load(some).sub(largest)));
-        let shares = shares.keep(count.saturating_sub(first), V::splat(0.0));
+    let mut sum = shares_below(last, largest).keep(rest, V::splat(0.0));
+    sum.store(last);
+    for some in full {
+        let shares = shares_below(some, largest);
         shares.store(some);
         sum = sum.add(shares);
     }
     sum.sum()
+}
+
+/// Returns what the shares of scores are to that of the largest.
+#[inline(always)]
+fn shares_below<V: Vector>(scores: &[f32; LANES], largest: V) -> V {
+    // The larger of two is the second where one is not a number: that is to be seen in the sum.
+    power_below(V::splat(LEAST).max(V::load(scores).sub(largest)))
 }
 
 /// Turns the slopes at shares into slopes at scores.

@@ -141,7 +141,7 @@ impl QuantisedEncoder {
             let (word, by) = self.words.row(id);
             let (position, and_by) = self.positions.row(place);
             let both = word.iter().zip(position);
-            x.extend(both.map(|(w, p)| f32::from(*w).mul_add(by, f32::from(*p) * and_by)));
+            x.extend(both.map(|(w, p)| f32::from(*w) * by + f32::from(*p) * and_by));
         }
         norm_in_place(&mut x, &self.norm.weight, &self.norm.bias, self.norm.eps);
         Ok(x)

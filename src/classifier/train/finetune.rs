@@ -297,7 +297,7 @@ fn order(material: Material<'_>, rounds: usize, seed: u64, pass: usize) -> Vec<V
     }
     rows.shuffle(&mut rng);
     for part in rows.chunks_mut(STEP_TEXTS * SORTED_STEPS) {
-        part.sort_by_key(|row| material.tokens[*row as usize].ids.len());
+        part.sort_by_key(|row| material.tokens[*row as usize].ids().len());
     }
     let mut steps: Vec<Vec<u32>> = rows.chunks(STEP_TEXTS).map(<[u32]>::to_vec).collect();
     steps.shuffle(&mut rng);
@@ -313,7 +313,7 @@ fn fingerprint(
 ) -> String {
     let mut hash = Sha256::new();
     for tokens in material.tokens {
-        tokens.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
+        tokens.ids().iter().for_each(|id| hash.update(id.to_le_bytes()));
         hash.update([0; 4]);
     }
     for pool in material.train {

@@ -213,7 +213,7 @@ impl<'a> Tuner<'a> {
 
     /// Returns the logits of each task for some texts, without dropout.
     pub(super) fn logits(&self, rows: &[u32]) -> Result<Vec<Vec<Vec<f32>>>> {
-        let length = |at: usize| self.tokens[rows[at] as usize].ids.len();
+        let length = |at: usize| self.tokens[rows[at] as usize].ids().len();
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|at| length(*at));
         let parts = batches(&order, length, READ_TOKENS);

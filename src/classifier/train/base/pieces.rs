@@ -68,7 +68,7 @@ fn check(tokenizer: &TextTokenizer, encoder: &EncoderConfig) -> Result<(), Strin
             "adds no special tokens before and after a text (it makes {:?} of {PROBE:?}); allowed is \
              one whose post_processor does, as [CLS] and [SEP] or <s> and </s>: encoders are \
              trained with them",
-            probe.ids
+            probe.ids()
         ));
     }
     Ok(())
