@@ -134,11 +134,11 @@ fn heads(shape: &Shape<'_>) -> impl Iterator<Item = Head> {
     })
 }
 
-/// Queries of a tile: six times two vectors of sums keep a processor's multipliers busy.
+/// Queries of a tile: with two vectors of sums for each, or one, they keep a processor's multipliers busy.
 const TILE: usize = 6;
 /// Queries whose scores are at hand together; whole tiles.
 const STRIP: usize = 6 * TILE;
-/// Columns of a tile.
+/// Columns of a tile, at most.
 const BLOCK: usize = 2 * LANES;
 
 /// Lowest score beside the largest, in powers of two, that is told from lower ones: products with shares far
@@ -165,7 +165,12 @@ fn forward_body<M: MulAdd>(qkv: &[f32], shape: &Shape<'_>, scratch: &mut Scratch
             widen(qkv, head.value, &mut scratch.values);
         }
         for strip in evenly(head.query.count, STRIP) {
-            see::<M>(qkv, &head, strip, scale, scratch, out);
+            // As many sums at once as have room in the registers.
+            if M::Vector::ROOMY {
+                see::<M, 2>(qkv, &head, strip, scale, scratch, out);
+            } else {
+                see::<M, 1>(qkv, &head, strip, scale, scratch, out);
+            }
         }
     }
 }
@@ -173,7 +178,7 @@ fn forward_body<M: MulAdd>(qkv: &[f32], shape: &Shape<'_>, scratch: &mut Scratch
 /// Computes what some tokens of a head see. Step by step for all of them: what one waits for in a step,
 /// others need not.
 #[inline(always)]
-fn see<M: MulAdd>(
+fn see<M: MulAdd, const N: usize>(
     qkv: &[f32],
     head: &Head,
     strip: Range<usize>,
@@ -191,12 +196,12 @@ fn see<M: MulAdd>(
             TILE.. => {
                 let first = first.min(strip.len() - TILE);
                 let rows = head.query.from(strip.start + first);
-                score::<M::Vector, TILE>(qkv, rows, across, scale, &mut weights[first * step..]);
+                score::<M::Vector, TILE, N>(qkv, rows, across, scale, &mut weights[first * step..]);
             }
             fewer => {
                 for at in 0..fewer {
                     let rows = head.query.from(strip.start + at);
-                    score::<M::Vector, 1>(qkv, rows, across, scale, &mut weights[at * step..]);
+                    score::<M::Vector, 1, N>(qkv, rows, across, scale, &mut weights[at * step..]);
                 }
             }
         }
@@ -215,13 +220,13 @@ fn see<M: MulAdd>(
                 let first = first.min(strip.len() - TILE);
                 let (weights, shares) = (&weights[first * step..], &shares[first..]);
                 let rows = head.out.from(strip.start + first);
-                blend::<M::Vector, TILE>((weights, step, count), shares, values, rows, out);
+                blend::<M::Vector, TILE, N>((weights, step, count), shares, values, rows, out);
             }
             fewer => {
                 for at in 0..fewer {
                     let (weights, shares) = (&weights[at * step..], &shares[at..]);
                     let rows = head.out.from(strip.start + at);
-                    blend::<M::Vector, 1>((weights, step, count), shares, values, rows, out);
+                    blend::<M::Vector, 1, N>((weights, step, count), shares, values, rows, out);
                 }
             }
         }
@@ -230,7 +235,7 @@ fn see<M: MulAdd>(
 
 /// Fills `weights` with the scores of `R` queries, a row each.
 #[inline(always)]
-fn score<V: Vector, const R: usize>(
+fn score<V: Vector, const R: usize, const N: usize>(
     qkv: &[f32],
     queries: Rows,
     across: &[f32],
@@ -243,8 +248,8 @@ fn score<V: Vector, const R: usize>(
     for r in 0..R {
         rows[r] = &qkv[queries.row(r)];
     }
-    for at in (0..step).step_by(BLOCK) {
-        let scores = product::<V, R>(rows, &across[at..], step);
+    for at in (0..step).step_by(N * LANES) {
+        let scores = product::<V, R, N>(rows, &across[at..], step);
         for r in 0..R {
             store(&scores[r], V::splat(scale), &mut weights[r * step + at..]);
         }
@@ -254,7 +259,7 @@ fn score<V: Vector, const R: usize>(
 /// Fills `R` rows of `out` with weighted sums of the values, `count` of them, weights being `step` apart and
 /// values theirs.
 #[inline(always)]
-fn blend<V: Vector, const R: usize>(
+fn blend<V: Vector, const R: usize, const N: usize>(
     (weights, step, count): (&[f32], usize, usize),
     shares: &[f32],
     (values, values_step): (&[f32], usize),
@@ -265,8 +270,8 @@ fn blend<V: Vector, const R: usize>(
     for r in 0..R {
         rows[r] = &weights[r * step..][..count];
     }
-    for at in (0..to.width).step_by(BLOCK) {
-        let sums = product::<V, R>(rows, &values[at..], values_step);
+    for at in (0..to.width).step_by(N * LANES) {
+        let sums = product::<V, R, N>(rows, &values[at..], values_step);
         for r in 0..R {
             store(&sums[r], V::splat(shares[r]), &mut out[to.row(r)][at..]);
         }
@@ -275,7 +280,7 @@ fn blend<V: Vector, const R: usize>(
 
 /// Stores a block times `scale`, or as much of it as there is room for.
 #[inline(always)]
-fn store<V: Vector>(block: &[V; 2], scale: V, to: &mut [f32]) {
+fn store<V: Vector, const N: usize>(block: &[V; N], scale: V, to: &mut [f32]) {
     for (vector, to) in block.iter().zip(to.chunks_mut(LANES)) {
         let vector = vector.mul(scale);
         match <&mut [f32; LANES]>::try_from(&mut *to) {
@@ -289,26 +294,32 @@ fn store<V: Vector>(block: &[V; 2], scale: V, to: &mut [f32]) {
     }
 }
 
-/// Returns the product of `R` rows and the first columns of a matrix whose rows are `step` apart.
+/// Returns the product of `R` rows and the first `N` vectors of columns of a matrix whose rows are `step`
+/// apart.
 #[inline(always)]
-fn product<V: Vector, const R: usize>(
+fn product<V: Vector, const R: usize, const N: usize>(
     rows: [&[f32]; R],
     matrix: &[f32],
     step: usize,
-) -> [[V; 2]; R] {
+) -> [[V; N]; R] {
     let len = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == len), "rows of one length");
-    assert!(step >= BLOCK && matrix.len() + step >= len * step + BLOCK, "a row for each number");
-    let mut sums = [[V::splat(0.0); 2]; R];
+    let wide = N * LANES;
+    assert!(step >= wide && matrix.len() + step >= len * step + wide, "a row for each number");
+    let mut sums = [[V::splat(0.0); N]; R];
     let mut columns = matrix.as_ptr();
     for k in 0..len {
-        // SAFETY: there are so many rows of columns.
-        let [left, right] = unsafe { *columns.cast::<[[f32; LANES]; 2]>() };
-        let (left, right) = (V::load(&left), V::load(&right));
+        let mut vectors = [V::splat(0.0); N];
+        for n in 0..N {
+            // SAFETY: there are so many rows of columns.
+            vectors[n] = V::load(unsafe { &*columns.add(n * LANES).cast::<[f32; LANES]>() });
+        }
         for r in 0..R {
             // SAFETY: each row has `len` numbers.
             let x = V::splat(unsafe { *rows[r].get_unchecked(k) });
-            sums[r] = [x.mul_add(left, sums[r][0]), x.mul_add(right, sums[r][1])];
+            for n in 0..N {
+                sums[r][n] = x.mul_add(vectors[n], sums[r][n]);
+            }
         }
         columns = columns.wrapping_add(step);
     }

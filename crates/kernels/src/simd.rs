@@ -1,6 +1,8 @@
 //! One source, compiled for several instruction sets, chosen at run time.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod vector;
 
@@ -34,9 +36,25 @@ impl MulAdd for Wide {
     }
 }
 
+/// AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+pub(crate) struct Narrow;
+
+#[cfg(target_arch = "x86_64")]
+impl MulAdd for Narrow {
+    type Vector = avx2::Vector256;
+
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
 /// Others that multiply and add in one instruction.
+#[cfg(target_arch = "aarch64")]
 pub(crate) struct Fused;
 
+#[cfg(target_arch = "aarch64")]
 impl MulAdd for Fused {
     type Vector = Plain<Self>;
 
@@ -71,7 +89,7 @@ macro_rules! dispatch {
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn v3($($arg: $ty),*) $(-> $out)? {
-                    $body::<$crate::simd::Fused>($($arg),*)
+                    $body::<$crate::simd::Narrow>($($arg),*)
                 }
                 if $crate::simd::has_v4() {
                     // SAFETY: the processor was asked for every feature named above.

@@ -18,6 +18,8 @@ use super::{LANES, vector::Vector};
 pub(crate) struct Vector512(__m512);
 
 impl Vector for Vector512 {
+    const ROOMY: bool = true;
+
     #[inline(always)]
     fn splat(x: f32) -> Self {
         // SAFETY: as the file says.

@@ -6,6 +6,9 @@ use super::{LANES, MulAdd};
 
 /// Sixteen numbers, for loops that the compiler does not turn into vectors by itself.
 pub(crate) trait Vector: Copy {
+    /// Whether a dozen of them, and a few more, have room in the registers.
+    const ROOMY: bool;
+
     /// Returns a number sixteen times.
     fn splat(x: f32) -> Self;
     /// Takes sixteen numbers.
@@ -96,6 +99,8 @@ fn larger(a: f32, b: f32) -> f32 {
 }
 
 impl<M: MulAdd> Vector for Plain<M> {
+    const ROOMY: bool = false;
+
     #[inline(always)]
     fn splat(x: f32) -> Self {
         Self([x; LANES], PhantomData)
