@@ -66,7 +66,7 @@ impl State {
                 if let (Some(until), Some(agent_state)) =
                     (wrap_up_until, self.agents.get_mut(agent))
                 {
-                    agent_state.wrap_ups.insert(ticket.clone(), (*until, units));
+                    agent_state.begin_wrap_up(ticket, *until, units);
                     self.timers.insert((*until, Timer::WrapUp(agent.clone(), ticket.clone())));
                 }
             }
@@ -99,6 +99,7 @@ impl State {
                     streams: 0,
                     held: [].into(),
                     wrap_ups: [].into(),
+                    used_units: 0,
                     return_at: None,
                     idle_us: 0,
                     settled_at: at,
@@ -186,9 +187,8 @@ impl State {
     fn end_wrap_up(&mut self, at: UnixMillis, ticket: &TicketId, agent: &AgentId) {
         let Some(state) = self.agents.get_mut(agent) else { return };
         state.settle(at);
-        if let Some((until, _)) = state.wrap_ups.remove(ticket) {
-            self.disarm(Some(until), Timer::WrapUp(agent.clone(), ticket.clone()));
-        }
+        let until = state.end_wrap_up(ticket);
+        self.disarm(until, Timer::WrapUp(agent.clone(), ticket.clone()));
     }
 
     // Policy
@@ -283,7 +283,7 @@ impl State {
         let Some(open) = self.tickets.get(&offer.ticket) else { return };
         if let Some(state) = self.agents.get_mut(agent) {
             state.settle(at);
-            state.held.insert(offer.ticket.clone(), state.profile.units(&open.intake.channel));
+            state.hold(&offer.ticket, state.profile.units(&open.intake.channel));
         }
     }
 
@@ -351,7 +351,7 @@ impl State {
         };
         let Some(agent) = self.agents.get_mut(&holder) else { return 0 };
         agent.settle(at);
-        let units = agent.held.remove(ticket).unwrap_or(0);
+        let units = agent.let_go(ticket);
         if agent.held.is_empty() {
             let return_at = agent.return_at.take();
             self.disarm(return_at, Timer::Return(holder));

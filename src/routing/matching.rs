@@ -48,27 +48,24 @@ impl State {
     /// Returns who is eligible for a waiting ticket, who is not and why; the first candidate is chosen.
     pub(super) fn decide(&self, ticket: &TicketId, now: UnixMillis) -> Option<Decision> {
         let open = self.tickets.get(ticket).filter(|open| open.status == Status::Queued)?;
-        let mut candidates = Vec::new();
+        let mut eligible: Vec<Eligible<'_>> = Vec::new();
         let mut obstacles = Obstacles::new();
         for (id, agent) in &self.agents {
             match obstacle(open, id, agent, now) {
-                None => candidates.push(candidate(open, id, agent, now)),
+                None => eligible.push(Eligible::new(open, id, agent, now)),
                 Some(found) => obstacles
                     .entry((found.rule, found.skill))
                     .or_default()
                     .push((found.distance, id)),
             }
         }
-        candidates.sort_by(|(idle_a, a), (idle_b, b)| {
+        eligible.sort_by(|a, b| {
             let by_surplus = b.proficiency_surplus.cmp(&a.proficiency_surplus);
-            idle_b.cmp(idle_a).then(by_surplus).then_with(|| a.agent.cmp(&b.agent))
+            b.idle_us.cmp(&a.idle_us).then(by_surplus).then_with(|| a.agent.cmp(b.agent))
         });
-        let eligible_count = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
-        let candidates: Vec<Candidate> = candidates
-            .into_iter()
-            .map(|(_, candidate)| candidate)
-            .take(DECISION_CANDIDATES_MAX)
-            .collect();
+        let eligible_count = u32::try_from(eligible.len()).unwrap_or(u32::MAX);
+        let candidates: Vec<Candidate> =
+            eligible.iter().take(DECISION_CANDIDATES_MAX).map(Eligible::candidate).collect();
         let exclusions = exclusions(obstacles);
         Some(Decision {
             counterfactual: counterfactual(&candidates, &exclusions),
@@ -90,23 +87,29 @@ impl State {
     }
 }
 
-fn candidate(
-    open: &OpenTicket,
-    id: &AgentId,
-    agent: &AgentState,
-    now: UnixMillis,
-) -> (u64, Candidate) {
-    let surplus = open.requirements.iter().map(|need| {
-        let has = agent.profile.skills.get(&need.skill).copied().unwrap_or(0);
-        u32::from(has.saturating_sub(need.proficiency_min))
-    });
-    let idle_us = agent.idle_us_at(now);
-    let candidate = Candidate {
-        agent: id.clone(),
-        idle_ms: idle_us / 1000,
-        proficiency_surplus: surplus.sum(),
-    };
-    (idle_us, candidate)
+/// An agent who could take a ticket, before it is known who is named in the record.
+struct Eligible<'a> {
+    agent: &'a AgentId,
+    idle_us: u64,
+    proficiency_surplus: u32,
+}
+
+impl<'a> Eligible<'a> {
+    fn new(open: &OpenTicket, id: &'a AgentId, agent: &AgentState, now: UnixMillis) -> Self {
+        let surplus = open.requirements.iter().map(|need| {
+            let has = agent.profile.skills.get(&need.skill).copied().unwrap_or(0);
+            u32::from(has.saturating_sub(need.proficiency_min))
+        });
+        Self { agent: id, idle_us: agent.idle_us_at(now), proficiency_surplus: surplus.sum() }
+    }
+
+    fn candidate(&self) -> Candidate {
+        Candidate {
+            agent: self.agent.clone(),
+            idle_ms: self.idle_us / 1000,
+            proficiency_surplus: self.proficiency_surplus,
+        }
+    }
 }
 
 /// Returns the first rule that keeps an agent from a ticket, in the order of [`Rule`].

@@ -60,6 +60,8 @@ pub struct AgentState {
     pub(super) held: BTreeMap<TicketId, u32>,
     /// Units taken by each wrap-up, and until when.
     pub(super) wrap_ups: BTreeMap<TicketId, (UnixMillis, u32)>,
+    /// The sum of both: every decision asks every agent for it.
+    pub(super) used_units: u32,
     /// When assignments go back to the queue, while offline.
     pub(super) return_at: Option<UnixMillis>,
     /// Cumulative idleness up to `settled_at`, in microseconds.
@@ -71,8 +73,34 @@ impl AgentState {
     /// Returns the capacity units in use: offers, assignments and wrap-up.
     #[must_use]
     pub fn used_units(&self) -> u32 {
-        let wrap_ups = self.wrap_ups.values().map(|(_, units)| units);
-        self.held.values().chain(wrap_ups).sum()
+        self.used_units
+    }
+
+    /// Takes units for a ticket.
+    pub(super) fn hold(&mut self, ticket: &TicketId, units: u32) {
+        self.used_units += units;
+        self.used_units -= self.held.insert(ticket.clone(), units).unwrap_or(0);
+    }
+
+    /// Gives back the units of a ticket, and returns how many they were.
+    pub(super) fn let_go(&mut self, ticket: &TicketId) -> u32 {
+        let units = self.held.remove(ticket).unwrap_or(0);
+        self.used_units -= units;
+        units
+    }
+
+    /// Takes units for the wrap-up of a ticket.
+    pub(super) fn begin_wrap_up(&mut self, ticket: &TicketId, until: UnixMillis, units: u32) {
+        self.used_units += units;
+        let before = self.wrap_ups.insert(ticket.clone(), (until, units));
+        self.used_units -= before.map_or(0, |(_, units)| units);
+    }
+
+    /// Gives back the units of a wrap-up, and returns when it would have ended.
+    pub(super) fn end_wrap_up(&mut self, ticket: &TicketId) -> Option<UnixMillis> {
+        let (until, units) = self.wrap_ups.remove(ticket)?;
+        self.used_units -= units;
+        Some(until)
     }
 
     /// Returns cumulative idleness at `now`, in microseconds.

@@ -217,7 +217,10 @@ fn check_state(state: &State, now: UnixMillis) {
             assert_eq!(free, None, "{ticket} waits beside an eligible agent");
         }
     }
-    for agent in state.agents().keys() {
+    for (agent, someone) in state.agents() {
+        let wrap_ups = someone.wrap_ups.values().map(|(_, units)| units);
+        let by_hand: u32 = someone.held.values().chain(wrap_ups).sum();
+        assert_eq!(someone.used_units(), by_hand, "the sum is kept in step");
         let mine = held.remove(agent).unwrap_or_default();
         assert_eq!(state.held_tickets(agent), mine, "RT-1: one holder, and the holder knows");
     }
