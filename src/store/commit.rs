@@ -1,5 +1,7 @@
 //! Writes a batch inside its transaction.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{CachedStatement, Transaction, named_params, params};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     event::{Entry, Event},
-    id::WorkspaceId,
+    id::{AgentId, WorkspaceId},
 };
 
 /// Writes everything of a batch; the caller commits.
@@ -36,6 +38,7 @@ fn write_entries(
         "INSERT INTO journal (workspace, sequence, at, kind, ticket, agent, actor, format, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
+    let mut loads = Loads::new();
     for (workspace, entry) in entries {
         let event = &entry.event;
         insert.execute(params![
@@ -49,7 +52,7 @@ fn write_entries(
             records::FORMAT,
             records::encode(event)?,
         ])?;
-        write_load(transaction, workspace, event)?;
+        count_load(&mut loads, workspace, event);
         if let Event::PolicySet { policy } = event {
             transaction
                 .prepare_cached(
@@ -58,35 +61,39 @@ fn write_entries(
                 .execute(params![workspace.as_str(), policy.version, integer(entry.sequence)])?;
         }
     }
-    Ok(())
+    write_loads(transaction, &loads)
 }
 
+/// Offers made, accepted and declined, and tickets completed, by agent.
+type Loads<'a> = BTreeMap<(&'a WorkspaceId, &'a AgentId), [i64; 4]>;
+
 /// Counts what an agent carried.
-fn write_load(
-    transaction: &Transaction<'_>,
-    workspace: &WorkspaceId,
-    event: &Event,
-) -> Result<(), Error> {
-    let Some(agent) = event.agent() else { return Ok(()) };
+fn count_load<'a>(loads: &mut Loads<'a>, workspace: &'a WorkspaceId, event: &'a Event) {
+    let Some(agent) = event.agent() else { return };
     let counts: [i64; 4] = match event {
         Event::AgentSet { .. } => [0, 0, 0, 0],
         Event::OfferMade { .. } => [1, 0, 0, 0],
         Event::OfferAccepted { .. } => [0, 1, 0, 0],
         Event::OfferDeclined { .. } => [0, 0, 1, 0],
         Event::AssignmentCompleted { .. } => [0, 0, 0, 1],
-        _ => return Ok(()),
+        _ => return,
     };
-    let [offered, accepted, declined, completed] = counts;
-    transaction
-        .prepare_cached(
-            "INSERT INTO agent_load (workspace, agent, offered, accepted, declined, completed)
+    let sums = loads.entry((workspace, agent)).or_default();
+    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+}
+
+/// Adds to what agents carried before; once for each agent, however much a batch brings.
+fn write_loads(transaction: &Transaction<'_>, loads: &Loads<'_>) -> Result<(), Error> {
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO agent_load (workspace, agent, offered, accepted, declined, completed)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (workspace, agent) DO UPDATE SET
                  offered = offered + excluded.offered, accepted = accepted + excluded.accepted,
                  declined = declined + excluded.declined,
                  completed = completed + excluded.completed",
-        )?
-        .execute(params![
+    )?;
+    for ((workspace, agent), [offered, accepted, declined, completed]) in loads {
+        add.execute(params![
             workspace.as_str(),
             agent.as_str(),
             offered,
@@ -94,6 +101,7 @@ fn write_load(
             declined,
             completed
         ])?;
+    }
     Ok(())
 }
 
