@@ -8,7 +8,7 @@
 //! - `inbox`: the bounded queues; `engine`: the thread that empties them
 //! - `workspace`: one workspace in memory; `projection`: what lists know of a ticket
 //! - `backlog`: which tickets are still to be read; `reader`: who reads them
-//! - `topics`: what wakes streams; `steady`: time; `standard_policy`: what a new workspace starts with
+//! - `recent`: what became durable lately; `topics`: what wakes streams; `steady`: time; `standard_policy`: what a new workspace starts with
 
 mod backlog;
 mod engine;
@@ -19,6 +19,7 @@ mod page;
 mod projection;
 mod questions;
 mod reader;
+mod recent;
 mod standard_policy;
 mod steady;
 #[cfg(test)]

@@ -14,7 +14,9 @@ use uuid::{ContextV7, Timestamp, Uuid};
 use super::{
     Action, Command, Error, Idempotency, Receipt,
     inbox::{Outlet, Question, Work},
-    metrics, standard_policy,
+    metrics,
+    recent::Recent,
+    standard_policy,
     steady::SteadyClock,
     topics::Topics,
     workspace::{Workspace, Workspaces},
@@ -49,6 +51,7 @@ pub(super) struct Engine {
     store: Store,
     workspaces: Workspaces,
     clock: Arc<SteadyClock>,
+    recent: Arc<Recent>,
     topics: Arc<Topics>,
     /// Changes when tickets come that are to be read.
     to_read: watch::Sender<u64>,
@@ -75,7 +78,7 @@ impl Engine {
     pub(super) fn load(
         store: Store,
         clock: Arc<SteadyClock>,
-        topics: Arc<Topics>,
+        (recent, topics): (Arc<Recent>, Arc<Topics>),
         to_read: watch::Sender<u64>,
     ) -> Result<Self, Error> {
         let mut workspaces = Workspaces::new();
@@ -84,11 +87,14 @@ impl Engine {
                 Workspace::load(&store, &id, created_at).map_err(Error::Store)?;
             tracing::info!(workspace = %id, entries = workspace.sequence, "replayed a journal");
             clock.start_after(newest_at);
+            recent.start(&id, workspace.state.settings().0);
+            topics.start(&id, workspace.sequence);
             workspaces.insert(id, workspace);
         }
         let ticket_ids = ContextV7::new();
         let forget_at = clock.now();
-        let mut engine = Self { store, workspaces, clock, topics, to_read, ticket_ids, forget_at };
+        let mut engine =
+            Self { store, workspaces, clock, recent, topics, to_read, ticket_ids, forget_at };
         engine.restart()?;
         Ok(engine)
     }
@@ -108,7 +114,9 @@ impl Engine {
             };
             self.create_workspace(&id, settings, None, now, &mut batch)?;
         }
-        self.commit(&batch, 0).map_err(Error::Store)
+        self.commit(&batch, 0).map_err(Error::Store)?;
+        self.publish(batch);
+        Ok(())
     }
 
     /// Runs until the queues end. Returns early when what is written can no longer be trusted.
@@ -144,7 +152,10 @@ impl Engine {
             workspace.tick(now, &mut batch);
         }
         match self.commit(&batch, answers.len()) {
-            Ok(()) => self.answer(answers),
+            Ok(()) => {
+                self.publish(batch);
+                self.answer(answers);
+            }
             Err(error) => self.roll_back(&error, &batch, answers)?,
         }
         for question in questions {
@@ -160,7 +171,7 @@ impl Engine {
         }
     }
 
-    /// Makes a batch durable, then wakes who waits for it.
+    /// Makes a batch durable.
     fn commit(&mut self, batch: &Batch, commands: usize) -> Result<(), store::Error> {
         if batch.is_empty() {
             return Ok(());
@@ -168,9 +179,16 @@ impl Engine {
         let started = Instant::now();
         self.store.commit(batch)?;
         metrics::committed(batch, commands, started.elapsed());
-        self.topics.wake(batch);
-        self.report();
         Ok(())
+    }
+
+    /// Shows a durable batch and wakes who waits for it.
+    fn publish(&self, batch: Batch) {
+        if !batch.is_empty() {
+            let entries = self.recent.publish(batch);
+            self.topics.wake(&entries);
+            self.report();
+        }
     }
 
     fn report(&self) {

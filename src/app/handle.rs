@@ -11,6 +11,7 @@ use super::{
     engine::Engine,
     inbox::{self, Inbox, Outlet},
     reader::{self, Reader},
+    recent::Recent,
     steady::SteadyClock,
     topics::Topics,
     types::{Command, Error, Receipt, Topic},
@@ -42,11 +43,13 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let clock = Arc::new(SteadyClock::new(clock));
     let topics = Arc::new(Topics::default());
     let (to_read_sender, to_read) = watch::channel(0);
-    let (engine_clock, engine_topics) = (Arc::clone(&clock), Arc::clone(&topics));
+    let recent = Arc::new(Recent::default());
+    let engine_clock = Arc::clone(&clock);
+    let shown = (Arc::clone(&recent), Arc::clone(&topics));
     let load = move || {
         let store = Store::open(&data_dir).map_err(Error::Store)?;
         let readers = store.readers();
-        let engine = Engine::load(store, engine_clock, engine_topics, to_read_sender)?;
+        let engine = Engine::load(store, engine_clock, shown, to_read_sender)?;
         Ok::<_, Error>((engine, readers))
     };
     let loaded = tokio::task::spawn_blocking(load).await;
@@ -56,13 +59,14 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let stopped = run(engine, outlet, Arc::clone(&stopping), readers.clone())?;
     let reader = Reader {
         inbox: inbox.clone(),
+        recent: Arc::clone(&recent),
         texts: readers.clone(),
         model: classifier.clone(),
         clock: Arc::clone(&clock),
         down: AtomicBool::new(false),
     };
     reader::start(reader, &to_read, &stopping.subscribe());
-    let shared = Shared { inbox, readers, clock, topics, classifier, stopping, stopped };
+    let shared = Shared { inbox, readers, recent, topics, clock, classifier, stopping, stopped };
     Ok(Handle { shared: Arc::new(shared) })
 }
 
@@ -111,8 +115,9 @@ pub struct Handle {
 pub(super) struct Shared {
     pub(super) inbox: Inbox,
     pub(super) readers: Readers,
+    pub(super) recent: Arc<Recent>,
+    pub(super) topics: Arc<Topics>,
     clock: Arc<SteadyClock>,
-    topics: Arc<Topics>,
     classifier: Option<Arc<dyn Classify>>,
     stopping: Arc<watch::Sender<bool>>,
     stopped: watch::Receiver<bool>,

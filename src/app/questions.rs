@@ -1,6 +1,6 @@
 //! The questions a handle answers: from the engine's thread about now, from the store about the rest.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use super::{
     handle::Handle,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Entry, Event},
+        event::{Entry, Event, WorkspaceSettings},
         facts::TicketFacts,
         id::{AgentId, SkillId, TicketId, WorkspaceId},
         policy::Policy,
@@ -39,6 +39,15 @@ impl Handle {
         };
         let found: Vec<WorkspaceView> = self.shared.inbox.ask(ask).await?;
         Ok(cursor.page(found, |view| view.workspace.to_string()))
+    }
+
+    /// Returns the settings of a workspace.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`].
+    pub fn settings(&self, workspace: &WorkspaceId) -> Result<Arc<WorkspaceSettings>, Error> {
+        let settings = self.shared.recent.settings(workspace);
+        settings.ok_or_else(|| Error::WorkspaceUnknown(workspace.clone()))
     }
 
     /// Returns one workspace.
@@ -177,6 +186,9 @@ impl Handle {
         ticket: &TicketId,
     ) -> Result<TicketView, Error> {
         let id = ticket.clone();
+        if let Some(recent) = self.shared.recent.ticket(&(workspace.clone(), id.clone())) {
+            return Ok(views::ticket(recent));
+        }
         let found = self
             .read(workspace, move |snapshot, workspace| store::ticket(snapshot, workspace, &id))
             .await?;
@@ -219,6 +231,9 @@ impl Handle {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Entry>, Error> {
+        if let Some(recent) = self.recent_entries(workspace, &filter, after, limit) {
+            return Ok(recent);
+        }
         let subject = match filter {
             EntryFilter::Ticket(ticket) => Subject::Ticket(ticket),
             EntryFilter::Agent(agent) => Subject::Agent(agent),
@@ -227,6 +242,19 @@ impl Handle {
             store::entries(snapshot, workspace, &subject, after, limit)
         })
         .await
+    }
+
+    /// Returns the same entries from memory, if all are there.
+    fn recent_entries(
+        &self,
+        workspace: &WorkspaceId,
+        filter: &EntryFilter,
+        after: u64,
+        limit: u32,
+    ) -> Option<Vec<Entry>> {
+        let mut news = self.shared.topics.news(&filter.topic(workspace), after)?;
+        news.truncate(count(limit));
+        self.shared.recent.entries(workspace, &news)
     }
 
     /// Returns the entry of a decision, and the plan and model in force then.

@@ -15,7 +15,7 @@ use std::{
 use futures::future::join_all;
 use tokio::sync::watch;
 
-use super::{Action, Command, Error, inbox::Inbox, metrics, steady::SteadyClock};
+use super::{Action, Command, Error, inbox::Inbox, metrics, recent::Recent, steady::SteadyClock};
 use crate::{
     classifier::{Classify, ClassifyError, rules},
     domain::{id::TicketId, reading::Reading, time::UnixMillis},
@@ -45,7 +45,9 @@ const DOWN_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Reader {
     /// Where readings go and questions are asked.
     pub(super) inbox: Inbox,
-    /// Where texts are.
+    /// Where texts are that came lately.
+    pub(super) recent: Arc<Recent>,
+    /// Where all texts are.
     pub(super) texts: Readers,
     /// Reads texts; `None` when no model is loaded.
     pub(super) model: Option<Arc<dyn Classify>>,
@@ -212,6 +214,9 @@ impl Reader {
     }
 
     async fn texts(&self, tickets: Vec<Key<TicketId>>) -> Result<Vec<String>, store::Error> {
+        if let Some(texts) = self.recent.texts(&tickets) {
+            return Ok(texts);
+        }
         let texts = self.texts.read(move |snapshot| store::texts(snapshot, &tickets)).await?;
         Ok(texts.into_iter().map(Option::unwrap_or_default).collect())
     }

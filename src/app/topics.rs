@@ -1,20 +1,19 @@
 //! Counters that wake streams.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::watch;
 
 use super::Topic;
-use crate::{
-    domain::{event::Entry, id::WorkspaceId},
-    store::Batch,
-};
+use crate::domain::{event::Entry, id::WorkspaceId};
 
 /// Topics kept before those without listeners are cleared away.
 const CLEAR_AT: usize = 256;
+/// Sequence numbers kept for each topic; streams further behind read the store.
+const NEWS_KEPT: usize = 32;
 
 /// One counter for each topic that somebody listens to: the sequence number of the newest entry about
 /// it since somebody did. There are never more than twice the listeners and [`CLEAR_AT`].
@@ -23,46 +22,93 @@ pub(super) struct Topics(Mutex<Counters>);
 
 #[derive(Default)]
 struct Counters {
-    senders: BTreeMap<Topic, watch::Sender<u64>>,
+    lines: BTreeMap<Topic, Line>,
+    /// Sequence number of the newest entry of each workspace.
+    newest: BTreeMap<WorkspaceId, u64>,
     live: usize,
+}
+
+/// What is known of a topic since somebody listens.
+struct Line {
+    sender: watch::Sender<u64>,
+    /// Sequence numbers of the newest entries about it, of all after `after`.
+    news: VecDeque<u64>,
+    after: u64,
 }
 
 impl Topics {
     /// Returns the counter of a topic.
     pub(super) fn watch(&self, topic: Topic) -> watch::Receiver<u64> {
-        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counters.senders.len() >= CLEAR_AT + 2 * counters.live {
-            counters.senders.retain(|_, sender| sender.receiver_count() > 0);
-            counters.live = counters.senders.len();
+        let mut counters = self.lock();
+        if counters.lines.len() >= CLEAR_AT + 2 * counters.live {
+            counters.lines.retain(|_, line| line.sender.receiver_count() > 0);
+            counters.live = counters.lines.len();
         }
-        counters.senders.entry(topic).or_insert_with(|| watch::Sender::new(0)).subscribe()
+        let (Topic::Ticket(workspace, _) | Topic::Agent(workspace, _)) = &topic;
+        // Nothing is known of a workspace that is not there.
+        let after = counters.newest.get(workspace).copied().unwrap_or(u64::MAX);
+        let line = || Line { sender: watch::Sender::new(0), news: VecDeque::new(), after };
+        counters.lines.entry(topic).or_insert_with(line).sender.subscribe()
+    }
+
+    /// Returns the sequence numbers of the entries about a topic after `after`, oldest first, if all of
+    /// them are known here.
+    pub(super) fn news(&self, topic: &Topic, after: u64) -> Option<Vec<u64>> {
+        let counters = self.lock();
+        let line = counters.lines.get(topic).filter(|line| line.after <= after)?;
+        Some(line.news.iter().copied().filter(|sequence| *sequence > after).collect())
+    }
+
+    /// Takes over what was in the store before: the newest entry of a workspace.
+    pub(super) fn start(&self, workspace: &WorkspaceId, newest: u64) {
+        self.lock().newest.insert(workspace.clone(), newest);
     }
 
     /// Wakes whoever listens to what became durable.
-    pub(super) fn wake(&self, batch: &Batch) {
-        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counters.senders.is_empty() {
-            return;
-        }
-        for (workspace, entry) in &batch.entries {
+    pub(super) fn wake(&self, entries: &[(WorkspaceId, Arc<Entry>)]) {
+        let mut counters = self.lock();
+        for (workspace, entry) in entries {
             counters.wake(workspace, entry);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counters> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Counters {
     fn wake(&mut self, workspace: &WorkspaceId, entry: &Entry) {
+        match self.newest.get_mut(workspace) {
+            Some(newest) => *newest = entry.sequence,
+            None => drop(self.newest.insert(workspace.clone(), entry.sequence)),
+        }
+        if self.lines.is_empty() {
+            return;
+        }
         let event = &entry.event;
         let ticket = event.ticket().map(|id| Topic::Ticket(workspace.clone(), id.clone()));
         let agent = event.agent().map(|id| Topic::Agent(workspace.clone(), id.clone()));
         for topic in [ticket, agent].into_iter().flatten() {
-            let Some(sender) = self.senders.get(&topic) else { continue };
-            if sender.receiver_count() == 0 {
-                self.senders.remove(&topic);
+            let Some(line) = self.lines.get_mut(&topic) else { continue };
+            if line.sender.receiver_count() == 0 {
+                self.lines.remove(&topic);
             } else {
-                sender.send_replace(entry.sequence);
+                line.note(entry.sequence);
             }
         }
+    }
+}
+
+impl Line {
+    fn note(&mut self, sequence: u64) {
+        if self.news.len() == NEWS_KEPT
+            && let Some(oldest) = self.news.pop_front()
+        {
+            self.after = self.after.max(oldest);
+        }
+        self.news.push_back(sequence);
+        self.sender.send_replace(sequence);
     }
 }
 
@@ -80,13 +126,13 @@ mod tests {
         Topic::Ticket(WorkspaceId::new("acme").unwrap(), ticket)
     }
 
-    fn batch(sequence: u64) -> Batch {
+    fn entries(sequence: u64) -> Vec<(WorkspaceId, Arc<Entry>)> {
         let event = Event::WrapUpEnded {
             ticket: TicketId::new("T-1").unwrap(),
             agent: AgentId::new("ana").unwrap(),
         };
         let entry = Entry { sequence, at: UnixMillis(0), actor: None, event };
-        Batch { entries: vec![(WorkspaceId::new("acme").unwrap(), entry)], ..Batch::default() }
+        vec![(WorkspaceId::new("acme").unwrap(), Arc::new(entry))]
     }
 
     #[test]
@@ -99,7 +145,7 @@ mod tests {
         let elsewhere =
             Topic::Ticket(WorkspaceId::new("other").unwrap(), TicketId::new("T-1").unwrap());
         let elsewhere = topics.watch(elsewhere);
-        topics.wake(&batch(7));
+        topics.wake(&entries(7));
         assert_eq!((*ticket.borrow(), *agent.borrow()), (7, 7));
         assert!(ticket.has_changed().unwrap());
         assert!(!other.has_changed().unwrap());
@@ -113,11 +159,34 @@ mod tests {
         for number in 1..10_000 {
             drop(topics.watch(topic(number)));
         }
-        assert!(topics.0.lock().unwrap().senders.len() <= CLEAR_AT + 3);
+        assert!(topics.0.lock().unwrap().lines.len() <= CLEAR_AT + 3);
         drop(kept);
         let listener = topics.watch(topic(1));
         drop(listener);
-        topics.wake(&batch(1));
-        assert!(!topics.0.lock().unwrap().senders.contains_key(&topic(1)));
+        topics.wake(&entries(1));
+        assert!(!topics.0.lock().unwrap().lines.contains_key(&topic(1)));
+    }
+
+    #[test]
+    fn news_are_told_only_when_none_is_missing() {
+        let topics = Topics::default();
+        let acme = WorkspaceId::new("acme").unwrap();
+        let early = topics.watch(topic(1));
+        topics.wake(&entries(6));
+        assert_eq!(topics.news(&topic(1), 0), None, "nobody said where the journal stands");
+        drop(early);
+        topics.wake(&entries(7));
+        topics.start(&acme, 7);
+        let listener = topics.watch(topic(1));
+        assert_eq!(topics.news(&topic(1), 6), None, "from before somebody listened");
+        assert_eq!(topics.news(&topic(1), 7), Some(vec![]));
+        let kept = u64::try_from(NEWS_KEPT).unwrap();
+        for sequence in 8..=10 + kept {
+            topics.wake(&entries(sequence));
+        }
+        assert_eq!(topics.news(&topic(1), 9), None, "from before those kept");
+        assert_eq!(topics.news(&topic(1), 10).unwrap().len(), NEWS_KEPT);
+        assert_eq!(topics.news(&topic(1), 9 + kept), Some(vec![10 + kept]));
+        drop(listener);
     }
 }

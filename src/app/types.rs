@@ -126,6 +126,17 @@ pub enum EntryFilter {
     Agent(AgentId),
 }
 
+impl EntryFilter {
+    /// Returns what wakes a stream of these entries.
+    #[must_use]
+    pub fn topic(&self, workspace: &WorkspaceId) -> Topic {
+        match self.clone() {
+            Self::Ticket(ticket) => Topic::Ticket(workspace.clone(), ticket),
+            Self::Agent(agent) => Topic::Agent(workspace.clone(), agent),
+        }
+    }
+}
+
 /// Which decisions to list: entries `offer_made` and `ticket_queued`.
 #[derive(Clone, Debug, Default)]
 pub struct DecisionFilter {

@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::error::Error;
 use crate::{
-    app::{EntryFilter, Handle, Topic},
+    app::{EntryFilter, Handle},
     domain::{event::Entry, id::WorkspaceId},
 };
 
@@ -46,10 +46,7 @@ impl Cursor {
         after: u64,
         draining: &watch::Receiver<bool>,
     ) -> Self {
-        let topic = match filter.clone() {
-            EntryFilter::Ticket(ticket) => Topic::Ticket(workspace.clone(), ticket),
-            EntryFilter::Agent(agent) => Topic::Agent(workspace.clone(), agent),
-        };
+        let topic = filter.topic(workspace);
         Self {
             handle: handle.clone(),
             workspace: workspace.clone(),

@@ -37,9 +37,9 @@ pub(crate) async fn declared(
     workspace: &WorkspaceId,
     with_skills: bool,
 ) -> Result<Declared, Error> {
-    let settings = handle.workspace(workspace).await?.settings;
+    let settings = handle.settings(workspace)?;
     let skills = if with_skills { skills(handle, workspace).await? } else { BTreeSet::new() };
-    Ok(Declared { segment_attributes: settings.segment_attributes, skills })
+    Ok(Declared { segment_attributes: settings.segment_attributes.clone(), skills })
 }
 
 /// Returns all items of a list, page by page. Only for lists with a limit.
