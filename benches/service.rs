@@ -262,7 +262,7 @@ impl Texts<'_> {
     }
 
     fn tokens(&self, text: &str) -> usize {
-        self.model.tokens(text).unwrap().ids.len()
+        self.model.tokens(text).unwrap().ids().len()
     }
 }
 

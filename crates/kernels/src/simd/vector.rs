@@ -179,3 +179,53 @@ impl<M: MulAdd> Vector for Plain<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Apart;
+
+    /// Every operation against numbers one by one.
+    fn assert_sound<V: Vector>() {
+        let a: [f32; LANES] = std::array::from_fn(|k| (k as f32 * 1.7).sin() * 3.0);
+        let b: [f32; LANES] = std::array::from_fn(|k| (k as f32 * 0.9).cos());
+        let (x, y) = (V::load(&a), V::load(&b));
+        let near = |found: V, wanted: &dyn Fn(usize) -> f32| {
+            let mut numbers = [0.0; LANES];
+            found.store(&mut numbers);
+            for (lane, number) in numbers.iter().enumerate() {
+                assert!((number - wanted(lane)).abs() < 1e-5, "{lane}: {number}");
+            }
+        };
+        near(x.add(y), &|k| a[k] + b[k]);
+        near(x.sub(y), &|k| a[k] - b[k]);
+        near(x.mul(y), &|k| a[k] * b[k]);
+        near(x.max(y), &|k| a[k].max(b[k]));
+        near(x.mul_add(y, V::splat(0.5)), &|k| a[k] * b[k] + 0.5);
+        for count in 0..=LANES + 2 {
+            near(x.keep(count, y), &|k| if k < count { a[k] } else { b[k] });
+        }
+        assert!((x.sum() - a.iter().sum::<f32>()).abs() < 1e-5);
+        assert!((x.largest() - a.iter().copied().fold(f32::MIN, f32::max)).abs() < 1e-6);
+        near(power_below(V::splat(-3.3).mul(x.mul(x))), &|k| (-3.3 * a[k] * a[k]).exp2());
+        let mut square: [V; LANES] =
+            std::array::from_fn(|row| V::load(&std::array::from_fn(|k| (row * 100 + k) as f32)));
+        V::transpose(&mut square);
+        for (row, found) in square.into_iter().enumerate() {
+            near(found, &|k| (k * 100 + row) as f32);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_vector_is_sixteen_numbers() {
+        assert_sound::<Plain<Apart>>();
+        #[cfg(target_arch = "x86_64")]
+        if crate::simd::has_v3() {
+            assert_sound::<crate::simd::avx2::Vector256>();
+        }
+        #[cfg(target_arch = "x86_64")]
+        if crate::simd::has_v4() {
+            assert_sound::<crate::simd::avx512::Vector512>();
+        }
+    }
+}
