@@ -50,6 +50,7 @@ impl Model {
     pub fn from_artifact(artifact: &Artifact) -> Result<Self, ModelError> {
         let manifest = artifact.manifest.clone();
         check_languages(&manifest, &artifact.dir.join(MANIFEST))?;
+        check_heads(&manifest, &artifact.dir.join(MANIFEST))?;
         let device = Device::Cpu;
         let path = |name: &str| artifact.dir.join(name);
         let weights = |name: &str, bytes: &[u8]| {
@@ -320,6 +321,15 @@ fn check_languages(manifest: &Manifest, path: &Path) -> Result<(), ModelError> {
     }
     let checked = manifest.languages.iter().try_for_each(|text| language::code(text).map(drop));
     checked.map_err(|reason| invalid(format!("languages: {reason}")))
+}
+
+fn check_heads(manifest: &Manifest, path: &Path) -> Result<(), ModelError> {
+    let (hidden, heads) = (manifest.encoder.hidden, manifest.encoder.attention_heads);
+    if heads > 0 && hidden.is_multiple_of(heads) {
+        return Ok(());
+    }
+    let reason = format!("attention_heads is {heads}; allowed are divisors of hidden, {hidden}");
+    Err(ModelError::Invalid { path: path.to_owned(), reason })
 }
 
 fn check_sizes(

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 use evenhand_kernels::int8::{Matrix, Rows, Weights, round_rows};
 
 use super::{
@@ -61,6 +61,10 @@ impl Known {
     /// Returns the mean cosine of each row with its nearest known rows.
     fn nearness(&self, rows: &Tensor) -> Result<Vec<f64>> {
         let (texts, width) = self.weights.shape();
+        let found = rows.dim(D::Minus1)?;
+        if found != width {
+            candle_core::bail!("features of {found} numbers, known texts of {width}")
+        }
         let neighbours = NEIGHBOURS.min(texts);
         let (no_bias, mut cosines) = (vec![0.0; texts], Vec::new());
         let (mut rounded, mut nearness) = (Rows::default(), Vec::new());

@@ -161,6 +161,10 @@ impl Call {
 
     /// Takes a reading, or that there is none, and answers when that settles it.
     fn take(&mut self, place: usize, reading: Option<Reading>) {
+        if self.answer.is_none() {
+            // Another of its texts failed, and with that the call.
+            return;
+        }
         let failed = reading.is_none();
         self.readings[place] = reading;
         self.missing = self.missing.saturating_sub(1);
@@ -336,6 +340,20 @@ mod tests {
         assert_eq!(seen, [1, 3, 1, 1, 1]);
         permit.send(()).unwrap();
         assert!(worker.classify(texts(&["fine"])).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_text_that_fails_fails_its_whole_call_and_no_thread() {
+        let (worker, permit, _batches) = worker(10);
+        (0..20).for_each(|_| permit.send(()).unwrap());
+        for call in [&["fail", "fine"][..], &["panic", "fine", "fine"], &["fine", "fail", "fail"]] {
+            assert_eq!(worker.classify(texts(call)).await, Err(ClassifyError::Down));
+            assert!(worker.classify(texts(&["fine"])).await.is_ok());
+        }
+        // The last answer is sent before its place is free.
+        while worker.shared.lock().texts > 0 {
+            std::thread::yield_now();
+        }
     }
 
     #[tokio::test]
