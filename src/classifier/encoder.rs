@@ -208,12 +208,13 @@ impl Norm {
     }
 }
 
-struct Layer {
-    qkv: Linear,
-    attention: Linear,
+/// A transformer layer, by its kind of linear layers.
+struct Layer<L = Linear> {
+    qkv: L,
+    attention: L,
     attention_norm: Norm,
-    up: Linear,
-    down: Linear,
+    up: L,
+    down: L,
     output_norm: Norm,
 }
 

@@ -29,6 +29,8 @@ pub struct Model {
     pub sha256: String,
     /// What it says of features.
     pub heads: Heads,
+    /// Heads that evidence is given for, in the order of a reading.
+    evident: Vec<(EvidenceHead, EvidentHead)>,
     tokenizer: TextTokenizer,
     encoder: QuantisedEncoder,
     device: Device,
@@ -64,7 +66,8 @@ impl Model {
         let heads = Heads::read(&manifest, &tensors)
             .map_err(|source| weights_error(path(HEADS), source.into()))?;
         let sha256 = sha256(&[artifact.encoder.as_slice(), &artifact.heads].concat());
-        Ok(Self { manifest, sha256, heads, tokenizer, encoder, device })
+        let evident = evident_heads(&heads)?;
+        Ok(Self { manifest, sha256, heads, evident, tokenizer, encoder, device })
     }
 
     /// Returns what is known of it.
@@ -108,7 +111,6 @@ impl Model {
             .iter()
             .map(|text| self.tokenizer.encode_placed(text))
             .collect::<Result<Vec<_>, _>>()?;
-        let evident = self.evident_heads()?;
         let length = |index: usize| placed[index].tokens.ids().len();
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|index| length(*index));
@@ -116,18 +118,14 @@ impl Model {
         for batch in batches(&order, length, BATCH_TOKENS_MAX) {
             let texts: Vec<_> =
                 batch.iter().map(|index| (texts[*index], &placed[*index])).collect();
-            readings.extend(batch.iter().zip(self.read_batch(&texts, &evident)?));
+            readings.extend(batch.iter().zip(self.read_batch(&texts)?));
         }
         readings.sort_by_key(|(index, _)| **index);
         Ok(readings.into_iter().map(|(_, reading)| reading).collect())
     }
 
     /// Reads texts of similar length. The encoder's states are at hand here, and with them the evidence.
-    fn read_batch(
-        &self,
-        texts: &[(&str, &PlacedTokens)],
-        evident: &[(EvidenceHead, EvidentHead)],
-    ) -> Result<Vec<Reading>, ModelError> {
+    fn read_batch(&self, texts: &[(&str, &PlacedTokens)]) -> Result<Vec<Reading>, ModelError> {
         let tokens: Vec<&Tokens> = texts.iter().map(|(_, placed)| &placed.tokens).collect();
         let batch = TokenBatch::new(&tokens);
         let states = self.encoder.forward(&batch)?;
@@ -138,7 +136,7 @@ impl Model {
             let mut reading = self.reading(&predictions, row, text, placed.tokens.is_truncated());
             let layers: Vec<&[f32]> =
                 states.iter().map(|all| &all[span.start * width..span.end * width]).collect();
-            for (head, evident) in evident {
+            for (head, evident) in &self.evident {
                 if let Some(label) = self.winner(&predictions, &reading, *head, row) {
                     let shares = evident.shares(label, &layers);
                     reading.evidence.extend(evidence(*head, text, &placed.places, &shares));
@@ -147,15 +145,6 @@ impl Model {
             readings.push(reading);
         }
         Ok(readings)
-    }
-
-    /// Returns the heads that evidence is given for, in the order of a reading.
-    fn evident_heads(&self) -> Result<Vec<(EvidenceHead, EvidentHead)>, ModelError> {
-        let there = |head: EvidenceHead| Some((head, self.heads.by_name.get(head.label())?));
-        let heads = EvidenceHead::ALL.into_iter().filter_map(there);
-        Ok(heads
-            .map(|(name, head)| Ok((name, EvidentHead::new(head)?)))
-            .collect::<candle_core::Result<_>>()?)
     }
 
     /// Returns the most probable label of those that a head's part of a reading stands for.
@@ -306,6 +295,13 @@ pub fn sentiment_of(label: &str) -> Option<Sentiment> {
         "positive" | "very_positive" => Some(Sentiment::Positive),
         _ => None,
     }
+}
+
+/// Returns the heads that evidence is given for, in the order of a reading.
+fn evident_heads(heads: &Heads) -> candle_core::Result<Vec<(EvidenceHead, EvidentHead)>> {
+    let there = |head: EvidenceHead| Some((head, heads.by_name.get(head.label())?));
+    let heads = EvidenceHead::ALL.into_iter().filter_map(there);
+    heads.map(|(name, head)| Ok((name, EvidentHead::new(head)?))).collect()
 }
 
 fn weights_error(path: PathBuf, source: WeightsError) -> ModelError {

@@ -14,7 +14,7 @@ use evenhand_kernels::{
     norm::{add_norm, norm_in_place},
 };
 
-use super::{Encode, EncoderConfig, Norm, TokenBatch};
+use super::{Encode, EncoderConfig, Layer, Norm, TokenBatch};
 use crate::classifier::quantise::{WeightsError, WeightsFile, Whole};
 
 /// Tokens that pass all layers together, unless one window has more: their states and a layer's weights stay
@@ -30,18 +30,9 @@ pub struct QuantisedEncoder {
     words: Whole,
     positions: Whole,
     norm: Norm,
-    layers: Vec<Layer>,
+    layers: Vec<Layer<Linear>>,
     /// Memory of threads that have read and may read again.
     spare: Mutex<Vec<Scratch>>,
-}
-
-struct Layer {
-    qkv: Linear,
-    attention: Linear,
-    attention_norm: Norm,
-    up: Linear,
-    down: Linear,
-    output_norm: Norm,
 }
 
 struct Linear {
@@ -166,7 +157,7 @@ impl Encode for QuantisedEncoder {
     }
 }
 
-impl Layer {
+impl Layer<Linear> {
     /// Puts the state after this layer in place of the one before.
     fn pass(&self, x: &mut [f32], shape: &attention::Shape<'_>, scratch: &mut Scratch) {
         let Scratch { rows, qkv, mixed, wide, narrow, attention } = scratch;
