@@ -47,11 +47,14 @@ fn add_ticket(batch: &mut Batch, number: u64) {
         requirements: Vec::new(),
         priority: 0,
         target_secs: None,
+        preferred_agent: None,
+        is_long: false,
     };
-    let event = Event::TicketReceived { ticket: ticket.clone(), intake: intake.clone() };
+    let event = Event::TicketReceived { ticket: ticket.clone(), intake: intake.clone().into() };
     let at = UnixMillis(1_700_000_000_000);
     batch.entries.push((workspace(), Entry { sequence: number, at, actor: None, event }));
-    let detail = TicketDetail { intake, reading: None, plan: None, requirements: Vec::new() };
+    let detail =
+        TicketDetail { intake: intake.into(), reading: None, plan: None, requirements: Vec::new() };
     batch.details.insert((workspace(), number), detail);
     let row = TicketRow {
         number,

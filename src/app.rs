@@ -8,9 +8,11 @@
 //! - `inbox`: the bounded queues; `engine`: the thread that empties them
 //! - `workspace`: one workspace in memory; `projection`: what lists know of a ticket
 //! - `backlog`: which tickets are still to be read; `reader`: who reads them
+//! - `choices`: what ordered the agents at a decision
 //! - `recent`: what became durable lately; `topics`: what wakes streams; `steady`: time; `standard_policy`: what a new workspace starts with
 
 mod backlog;
+mod choices;
 mod engine;
 mod handle;
 mod inbox;
@@ -33,5 +35,5 @@ pub use handle::{Handle, Parts, start};
 pub use types::{
     Action, AgentView, Command, DecisionFilter, DecisionView, DeskView, EntryFilter, Error,
     Idempotency, LoadView, OfferView, Page, PageRequest, Receipt, TicketFilter, TicketView, Topic,
-    WorkspaceView,
+    UnstaffedView, WorkspaceView,
 };

@@ -4,6 +4,8 @@
 //! must read what older versions wrote (`store::records` holds the golden tests).
 
 pub mod agent;
+pub mod calendar;
+pub mod condition;
 pub mod decision;
 pub mod event;
 pub mod facts;

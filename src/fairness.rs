@@ -17,7 +17,7 @@ mod rates;
 mod waits;
 
 pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};
-pub use loads::{gini_index, jain_index};
+pub use loads::{gini_index, jain_index, max_mean_ratio};
 pub use measure::{
     AttributeMeasures, Options, SegmentMeasures, ServiceMeasures, Verdict, measure, measure_service,
 };

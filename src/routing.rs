@@ -4,25 +4,37 @@
 //! code runs in production, replay and simulation. Segments and texts never reach this module.
 //!
 //! - `input`: what the world tells the core, and why it may refuse
-//! - `state`: what replaying a journal gives; `apply` is how
-//! - `step`: from an input to events; `due`: from time passing to events
+//! - `state`, with `agents` and `tickets`: what replaying a journal gives; `apply` is how
+//! - `step`: from an input to events; `step/due`: from time passing to events
 //! - `plan`: from a reading and a policy to what is looked for
-//! - `queue`: waiting tickets, by what they need
-//! - `matching`: who gets which ticket, and the record of why
+//! - `class`, `queue`, `free`, `index`: tickets of equal needs, who waits, who is free; `slab`: by number
+//! - `queries`: what people ask about the queue
+//! - `matching` and `batch` (with `assignment`): who is asked for which ticket; `decide`: why
 
+mod agents;
 mod apply;
-mod due;
+mod assignment;
+mod batch;
+mod class;
+mod decide;
+mod free;
+mod index;
 mod input;
 mod matching;
 mod plan;
+mod queries;
 mod queue;
+mod slab;
 mod state;
 mod step;
+mod tickets;
 
 #[cfg(test)]
 mod tests;
 
+pub use agents::AgentState;
 pub use input::{AgentWrite, Input, Rejection, Transfer};
-pub use plan::relaxed;
-pub use state::{AgentState, OpenTicket, State};
+pub use queries::{Estimate, Unstaffed};
+pub use state::State;
 pub use step::step;
+pub use tickets::OpenTicket;

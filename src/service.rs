@@ -28,6 +28,9 @@ mod tickets;
 mod validate;
 mod watching;
 
+#[cfg(test)]
+mod blindness;
+
 pub use context::{ACTOR_KEY, WORKSPACE_DEFAULT, WORKSPACE_KEY};
 pub use error::DOMAIN;
 pub use options::Options;

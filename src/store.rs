@@ -19,7 +19,8 @@ mod writer;
 pub use batch::{Batch, Key, NewTicket, TicketDetail, TicketRow, Used};
 pub use error::Error;
 pub use journal::{
-    Subject, agent_counts, decisions, entries, entry, plan_before, policy, workspace_exists,
+    Subject, agent_counts, decisions, entries, entry, plan_before, policy, policy_set_before,
+    workspace_exists,
 };
 pub use readers::{Readers, Snapshot};
 pub use tickets::{StoredTicket, TicketQuery, facts, payload, texts, ticket, tickets};

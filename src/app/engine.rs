@@ -87,7 +87,7 @@ impl Engine {
                 Workspace::load(&store, &id, created_at).map_err(Error::Store)?;
             tracing::info!(workspace = %id, entries = workspace.sequence, "replayed a journal");
             clock.start_after(newest_at);
-            recent.start(&id, workspace.state.settings().0);
+            recent.start(&workspace);
             topics.start(&id, workspace.sequence);
             workspaces.insert(id, workspace);
         }
@@ -262,7 +262,7 @@ impl Engine {
             Action::Submit { intake, payload } => {
                 (Input::Receive { ticket: self.ticket_id(now), intake }, Some(payload))
             }
-            Action::Route(input) => (input, None),
+            Action::Route(input) => (*input, None),
         };
         let workspace =
             self.workspaces.get_mut(&id).ok_or_else(|| Error::WorkspaceUnknown(id.clone()))?;

@@ -3,11 +3,11 @@
 use crate::{
     domain::{
         event::{Entry, Event},
-        id::TicketId,
+        id::{AgentId, TicketId},
         policy::Plan,
         ticket::{Intake, Status},
     },
-    routing::OpenTicket,
+    routing::{OpenTicket, State},
     store::{TicketDetail, TicketRow},
 };
 
@@ -41,7 +41,8 @@ pub(super) fn note(row: &mut TicketRow, entry: &Entry) {
     match &entry.event {
         Event::TicketRead { plan, .. }
         | Event::TicketPlanned { plan, .. }
-        | Event::TicketTransferred { plan, .. } => note_plan(row, plan),
+        | Event::TicketTransferred { plan, .. }
+        | Event::TicketAssignedByHand { plan, .. } => note_plan(row, plan),
         Event::OfferMade { .. } => row.offer_sequence = Some(entry.sequence),
         Event::OfferAccepted { agent, .. } => {
             row.assigned_at.get_or_insert(entry.at);
@@ -77,9 +78,9 @@ fn note_plan(row: &mut TicketRow, plan: &Plan) {
 }
 
 /// Copies where an open ticket stands.
-pub(super) fn copy_state(row: &mut TicketRow, open: &OpenTicket) {
+pub(super) fn copy_state(row: &mut TicketRow, open: &OpenTicket, holder: Option<&AgentId>) {
     row.status = open.status;
-    row.holder.clone_from(&open.holder);
+    row.holder = holder.cloned();
     row.epoch = open.epoch;
     row.relaxation_step = open.relaxation_step;
 }
@@ -93,15 +94,16 @@ pub(super) fn changes_detail(event: &Event) -> bool {
             | Event::TicketPlanned { .. }
             | Event::TicketRelaxed { .. }
             | Event::TicketTransferred { .. }
+            | Event::TicketAssignedByHand { .. }
     )
 }
 
 /// Returns the wide part of an open ticket.
-pub(super) fn detail(open: &OpenTicket) -> TicketDetail {
+pub(super) fn detail(state: &State, open: &OpenTicket) -> TicketDetail {
     TicketDetail {
         intake: open.intake.clone(),
         reading: open.reading.clone(),
         plan: open.plan.clone(),
-        requirements: open.requirements.clone(),
+        requirements: state.requirements(open).to_vec(),
     }
 }

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use super::{
+    choices::StoredChoices,
     handle::Handle,
     page::Cursor,
     types::{
         AgentView, DecisionFilter, DecisionView, DeskView, EntryFilter, Error, LoadView, Page,
-        PageRequest, TicketFilter, TicketView, WorkspaceView,
+        PageRequest, TicketFilter, TicketView, UnstaffedView, WorkspaceView,
     },
     views,
     workspace::{Workspace, Workspaces},
@@ -17,9 +18,10 @@ use crate::{
         event::{Entry, Event, WorkspaceSettings},
         facts::TicketFacts,
         id::{AgentId, SkillId, TicketId, WorkspaceId},
-        policy::Policy,
+        policy::{AgentChoice, Policy},
         time::UnixMillis,
     },
+    routing::Estimate,
     store::{self, Snapshot, Subject, TicketQuery},
 };
 
@@ -92,7 +94,7 @@ impl Handle {
         let now = self.now();
         let found = self
             .ask(workspace, move |workspace| {
-                let agents = workspace.state.agents().range((start, Bound::Unbounded)).take(fetch);
+                let agents = workspace.state.agents_from(start.as_ref()).take(fetch);
                 Ok(agents.map(|(_, agent)| views::agent(workspace, agent, now)).collect())
             })
             .await?;
@@ -195,6 +197,27 @@ impl Handle {
         found.map(views::ticket).ok_or_else(|| Error::TicketUnknown(ticket.clone()))
     }
 
+    /// Returns how long a waiting ticket may still wait; `None` for one that does not.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`].
+    pub async fn estimate(
+        &self,
+        workspace: &WorkspaceId,
+        ticket: &TicketId,
+    ) -> Result<Option<Estimate>, Error> {
+        let ticket = ticket.clone();
+        self.ask(workspace, move |workspace| Ok(workspace.state.estimate(&ticket))).await
+    }
+
+    /// Returns the needs for which tickets wait and nobody is on duty, most tickets first.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`].
+    pub async fn unstaffed(&self, workspace: &WorkspaceId) -> Result<Vec<UnstaffedView>, Error> {
+        self.ask(workspace, |workspace| Ok(views::unstaffed(workspace))).await
+    }
+
     /// Returns tickets, newest first.
     ///
     /// # Errors
@@ -269,10 +292,29 @@ impl Handle {
         let decision = self
             .read(workspace, move |snapshot, workspace| {
                 let entry = store::entry(snapshot, workspace, sequence)?;
-                entry.map(|entry| decision_view(snapshot, workspace, entry)).transpose()
+                let choices = &mut StoredChoices::default();
+                entry.map(|entry| decision_view(snapshot, workspace, entry, choices)).transpose()
             })
             .await?;
         decision.flatten().ok_or(Error::DecisionUnknown(sequence))
+    }
+
+    /// Returns what ordered the eligible agents at a decision.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
+    pub async fn agent_choice(
+        &self,
+        workspace: &WorkspaceId,
+        decision: u64,
+    ) -> Result<AgentChoice, Error> {
+        if let Some(choice) = self.shared.recent.choice(workspace, decision) {
+            return Ok(choice);
+        }
+        self.read(workspace, move |snapshot, workspace| {
+            StoredChoices::default().at(snapshot, workspace, decision)
+        })
+        .await
     }
 
     /// Returns decisions, newest first.
@@ -295,9 +337,9 @@ impl Handle {
             .read(workspace, move |snapshot, workspace| {
                 let (ticket, agent) = (ticket.as_ref(), agent.as_ref());
                 let entries = store::decisions(snapshot, workspace, ticket, agent, before, limit)?;
-                let views = entries
-                    .into_iter()
-                    .map(|entry| decision_view(snapshot, workspace, entry).transpose());
+                let mut choices = StoredChoices::default();
+                let view = |entry| decision_view(snapshot, workspace, entry, &mut choices);
+                let views = entries.into_iter().map(view).map(Result::transpose);
                 views.flatten().collect::<Result<Vec<_>, _>>()
             })
             .await?;
@@ -329,8 +371,8 @@ impl Handle {
         let now = self.now();
         let idle = self
             .ask(workspace, move |workspace| {
-                let agents = workspace.state.agents().keys();
-                let idle = agents.map(|id| (id.to_string(), workspace.state.idle_ms(id, now)));
+                let agents = workspace.state.agents();
+                let idle = agents.map(|(id, _)| (id.to_string(), workspace.state.idle_ms(id, now)));
                 Ok(idle.collect::<BTreeMap<_, _>>())
             })
             .await?;
@@ -395,6 +437,7 @@ fn decision_view(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
     entry: Entry,
+    choices: &mut StoredChoices,
 ) -> Result<Option<DecisionView>, store::Error> {
     let ticket = match &entry.event {
         Event::OfferMade { offer, .. } => &offer.ticket,
@@ -402,7 +445,10 @@ fn decision_view(
         _ => return Ok(None),
     };
     let (plan, model) = store::plan_before(snapshot, workspace, ticket, entry.sequence)?;
-    Ok(plan.zip(model).map(|(plan, model)| DecisionView { entry, plan, model }))
+    let choice = choices.at(snapshot, workspace, entry.sequence)?;
+    // A supervisor may have given it to an agent before anybody read it.
+    let model = model.unwrap_or_default();
+    Ok(plan.map(|plan| DecisionView { entry, plan, model, choice }))
 }
 
 fn count(size: u32) -> usize {

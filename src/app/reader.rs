@@ -199,7 +199,7 @@ impl Reader {
                     let unread = &workspace.backlog.unread;
                     let room = RULES_AT_ONCE - overdue.tickets.len();
                     for ticket in unread.waiting_since(since, room) {
-                        let open = workspace.state.open_tickets().get(&ticket);
+                        let open = workspace.state.ticket(&ticket);
                         let language = open.and_then(|open| open.intake.language.clone());
                         overdue.tickets.push(((id.clone(), ticket), language));
                     }
@@ -225,7 +225,7 @@ impl Reader {
     /// failed is made again at the ticket's next turn.
     async fn record(&self, tickets: Vec<Key<TicketId>>, readings: Vec<Reading>) {
         let commands = tickets.into_iter().zip(readings).map(|((workspace, ticket), reading)| {
-            let action = Action::Route(Input::Read { ticket, reading });
+            let action = Action::Route(Input::Read { ticket, reading }.into());
             self.inbox.read(Command { workspace, actor: None, idempotency: None, action })
         });
         for outcome in join_all(commands).await {

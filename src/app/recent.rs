@@ -6,10 +6,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use super::{choices::Choices, workspace::Workspace};
 use crate::{
     domain::{
         event::{Entry, Event, WorkspaceSettings},
         id::{TicketId, WorkspaceId},
+        policy::AgentChoice,
         ticket::Payload,
     },
     store::{Batch, Key, StoredTicket, TicketDetail, TicketRow},
@@ -27,6 +29,7 @@ pub(super) struct Recent(Mutex<Kept>);
 
 struct Kept {
     settings: BTreeMap<WorkspaceId, Arc<WorkspaceSettings>>,
+    choices: BTreeMap<WorkspaceId, Choices>,
     entries: Shelf<Key<u64>, Arc<Entry>>,
     tickets: Shelf<Key<TicketId>, StoredTicket>,
 }
@@ -35,6 +38,7 @@ impl Default for Recent {
     fn default() -> Self {
         Self(Mutex::new(Kept {
             settings: BTreeMap::new(),
+            choices: BTreeMap::new(),
             entries: Shelf::new(ENTRIES_KEPT, usize::MAX),
             tickets: Shelf::new(TICKETS_KEPT, TEXT_BYTES_KEPT),
         }))
@@ -43,8 +47,14 @@ impl Default for Recent {
 
 impl Recent {
     /// Takes over what was in the store before.
-    pub(super) fn start(&self, workspace: &WorkspaceId, settings: &WorkspaceSettings) {
-        self.lock().settings.insert(workspace.clone(), Arc::new(settings.clone()));
+    pub(super) fn start(&self, workspace: &Workspace) {
+        let (id, state) = (&workspace.id, &workspace.state);
+        let mut kept = self.lock();
+        kept.settings.insert(id.clone(), Arc::new(state.settings().0.clone()));
+        if let Some(policy) = state.policy() {
+            let choices = kept.choices.entry(id.clone()).or_default();
+            choices.note(workspace.sequence, policy.agent_choice);
+        }
     }
 
     /// Takes in a batch that is durable now, and returns its entries.
@@ -56,8 +66,15 @@ impl Recent {
         let entries: Vec<(WorkspaceId, Arc<Entry>)> = shared.collect();
         let mut kept = self.lock();
         for (workspace, entry) in &entries {
-            if let Event::WorkspaceSet { settings } = &entry.event {
-                kept.settings.insert(workspace.clone(), Arc::new(settings.clone()));
+            match &entry.event {
+                Event::WorkspaceSet { settings } => {
+                    kept.settings.insert(workspace.clone(), Arc::new(settings.clone()));
+                }
+                Event::PolicySet { policy } => {
+                    let choices = kept.choices.entry(workspace.clone()).or_default();
+                    choices.note(entry.sequence, policy.agent_choice);
+                }
+                _ => {}
             }
             kept.entries.put((workspace.clone(), entry.sequence), Arc::clone(entry), 0);
         }
@@ -70,6 +87,11 @@ impl Recent {
     /// Returns the settings of a workspace; `None` when there is no such workspace.
     pub(super) fn settings(&self, workspace: &WorkspaceId) -> Option<Arc<WorkspaceSettings>> {
         self.lock().settings.get(workspace).cloned()
+    }
+
+    /// Returns what ordered the agents at a decision, if that is here.
+    pub(super) fn choice(&self, workspace: &WorkspaceId, decision: u64) -> Option<AgentChoice> {
+        self.lock().choices.get(workspace)?.at(decision)
     }
 
     /// Returns a ticket as it stands, if it is here.

@@ -130,10 +130,7 @@ pub(super) fn skills() -> Vec<(SkillId, String)> {
 pub(super) fn policy() -> Policy {
     let languages = LANGUAGES.iter();
     Policy {
-        version: 0,
         routes: ROUTES.iter().map(route).collect(),
-        triage_skill: skill(TRIAGE),
-        intent_confidence_min: 0.5,
         language_skills: languages
             .map(|(code, _)| ((*code).to_owned(), language_skill(code)))
             .collect(),
@@ -145,26 +142,16 @@ pub(super) fn policy() -> Policy {
             RelaxationStep { after_secs: 1800, proficiency_reduction: 4, drop_requirements: true },
         ],
         triage_after_secs: Some(600),
-        offer_timeout_secs: 30,
-        decline_backoff_secs: 60,
-        presence_lease_secs: 30,
-        wrap_up_secs: 0,
-        assignment_return_secs: 600,
-        reading_wait_ms: 5000,
+        ..Policy::new(skill(TRIAGE))
     }
 }
 
 fn route((name, _, target_secs, intents): &Line) -> Route {
-    let requirement =
-        Requirement { skill: skill(name), proficiency_min: PROFICIENCY_MIN, permanent: false };
+    let requirement = Requirement::new(skill(name), PROFICIENCY_MIN, false);
     let intents = intents.iter().map(|intent| (*intent).to_owned()).collect();
-    Route {
-        name: if *name == TRIAGE { "contact".to_owned() } else { (*name).to_owned() },
-        matches: RouteMatch { intents, ..RouteMatch::default() },
-        requirements: vec![requirement],
-        head_start_secs: 0,
-        target_secs: Some(*target_secs),
-    }
+    let matches = RouteMatch { intents, ..RouteMatch::default() };
+    let name = if *name == TRIAGE { "contact" } else { name };
+    Route { target_secs: Some(*target_secs), ..Route::new(name, matches, vec![requirement]) }
 }
 
 fn language_skill(code: &str) -> SkillId {

@@ -1,11 +1,13 @@
 //! What callers hand to the engine and what they get back.
 
+use std::sync::Arc;
+
 use crate::{
     domain::{
         agent::{AgentProfile, Presence},
         event::{Entry, WorkspaceSettings},
         id::{ActorId, AgentId, OfferId, TicketId, WorkspaceId},
-        policy::{Plan, Requirement},
+        policy::{AgentChoice, Plan, Requirement},
         reading::Reading,
         ticket::{Intake, Outcome, Payload, Status},
         time::UnixMillis,
@@ -48,7 +50,7 @@ pub enum Action {
         payload: Payload,
     },
     /// Anything else.
-    Route(routing::Input),
+    Route(Box<routing::Input>),
 }
 
 /// A command is durable.
@@ -249,6 +251,10 @@ pub struct AgentView {
     pub used_units: u32,
     /// Cumulative idle time, in milliseconds.
     pub idle_ms: u64,
+    /// Whether a shift of the profile runs; true without shifts.
+    pub on_shift: bool,
+    /// Until when the agent rests because of the occupancy ceiling.
+    pub rests_until: Option<UnixMillis>,
 }
 
 /// A workspace.
@@ -271,8 +277,21 @@ pub struct DecisionView {
     pub entry: Entry,
     /// What routing looked for.
     pub plan: Plan,
-    /// Version of the model or the rules that read the ticket.
+    /// Version of the model or the rules that read the ticket; empty when nobody had read it.
     pub model: String,
+    /// What ordered the eligible agents.
+    pub choice: AgentChoice,
+}
+
+/// Tickets with equal needs that wait though nobody who could take them is on duty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnstaffedView {
+    /// What they need now.
+    pub requirements: Arc<[Requirement]>,
+    /// How many wait.
+    pub waiting: usize,
+    /// Agents who could take them, were they on duty.
+    pub fit: usize,
 }
 
 /// What one agent carried.

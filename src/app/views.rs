@@ -1,9 +1,16 @@
 //! What callers see, put together from the routing state and the store.
 
-use super::{AgentView, OfferView, TicketView, WorkspaceView, projection, workspace::Workspace};
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    AgentView, OfferView, TicketView, UnstaffedView, WorkspaceView, projection,
+    workspace::Workspace,
+};
 use crate::{
     domain::{
+        agent::AgentProfile,
         id::{AgentId, OfferId, TicketId},
+        policy::Requirement,
         ticket::{Payload, Status},
         time::UnixMillis,
     },
@@ -16,10 +23,10 @@ pub(super) fn ticket(StoredTicket { row, detail, payload }: StoredTicket) -> Tic
     TicketView {
         ticket: row.ticket,
         status: row.status,
-        intake: detail.intake,
+        intake: Arc::unwrap_or_clone(detail.intake),
         payload,
-        reading: detail.reading,
-        plan: detail.plan,
+        reading: detail.reading.map(Arc::unwrap_or_clone),
+        plan: detail.plan.map(Arc::unwrap_or_clone),
         requirements: detail.requirements,
         relaxation_step: row.relaxation_step,
         agent: row.holder,
@@ -47,12 +54,27 @@ pub(super) fn workspace(workspace: &Workspace) -> WorkspaceView {
 pub(super) fn agent(workspace: &Workspace, agent: &AgentState, now: UnixMillis) -> AgentView {
     let id = &agent.profile.agent;
     AgentView {
-        profile: agent.profile.clone(),
+        profile: AgentProfile::clone(&agent.profile),
         version: agent.version,
         presence: agent.presence,
         used_units: workspace.state.used_units(id),
         idle_ms: workspace.state.idle_ms(id, now),
+        on_shift: agent.is_on_shift(),
+        rests_until: agent.rests_until(),
     }
+}
+
+/// Returns the needs for which tickets wait and nobody is on duty, most tickets first. Tickets that
+/// differ in their channel alone are counted together.
+pub(super) fn unstaffed(workspace: &Workspace) -> Vec<UnstaffedView> {
+    let mut waiting: BTreeMap<(Arc<[Requirement]>, usize), usize> = BTreeMap::new();
+    for found in workspace.state.unstaffed() {
+        *waiting.entry((found.requirements, found.fit)).or_default() += found.waiting;
+    }
+    let view = |((requirements, fit), waiting)| UnstaffedView { requirements, waiting, fit };
+    let mut unstaffed: Vec<UnstaffedView> = waiting.into_iter().map(view).collect();
+    unstaffed.sort_by_key(|view| std::cmp::Reverse(view.waiting));
+    unstaffed
 }
 
 /// Returns an agent's state, or the refusal callers get.
@@ -61,7 +83,7 @@ pub(super) fn known<'a>(
     agent: &AgentId,
 ) -> Result<&'a AgentState, Rejection> {
     let unknown = || Rejection::AgentUnknown(agent.clone());
-    workspace.state.agents().get(agent).ok_or_else(unknown)
+    workspace.state.agent(agent).ok_or_else(unknown)
 }
 
 /// A ticket an agent holds, without its payload.
@@ -74,13 +96,13 @@ pub(super) struct Held {
 
 /// Returns the tickets an agent holds, in the order they were received.
 pub(super) fn held(workspace: &Workspace, agent: &AgentId) -> Vec<Held> {
-    let open = workspace.state.open_tickets();
+    let state = &workspace.state;
     let tickets = workspace.state.held_tickets(agent).into_iter();
     let mut held: Vec<Held> = tickets
         .filter_map(|ticket| {
-            let (row, open) = (workspace.rows.get(ticket)?, open.get(ticket)?);
-            let offer = workspace.state.live_offer(ticket).zip(open.offer_expires_at);
-            Some(Held { row: row.clone(), detail: projection::detail(open), offer })
+            let (row, open) = (workspace.rows.get(ticket)?, state.ticket(ticket)?);
+            let offer = state.live_offer(ticket).zip(open.offer_expires_at);
+            Some(Held { row: row.clone(), detail: projection::detail(state, open), offer })
         })
         .collect();
     held.sort_by_key(|held| held.row.number);

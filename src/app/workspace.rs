@@ -62,10 +62,10 @@ impl Workspace {
         for row in store.open_tickets(id)? {
             workspace.rows.insert(row.ticket.clone(), row);
         }
-        let open = workspace.state.open_tickets();
-        let same = workspace.rows.len() == open.len()
+        let state = &workspace.state;
+        let same = workspace.rows.len() == state.ticket_count()
             && workspace.rows.iter().all(|(ticket, row)| {
-                open.get(ticket).is_some_and(|open| open.status == row.status)
+                state.ticket(ticket).is_some_and(|open| open.status == row.status)
             });
         if !same {
             return Err(store::Error::Mismatch { workspace: id.clone() });
@@ -79,7 +79,7 @@ impl Workspace {
 
     fn fill_backlog(&mut self) {
         for (ticket, row) in &self.rows {
-            let Some(open) = self.state.open_tickets().get(ticket) else { continue };
+            let Some(open) = self.state.ticket(ticket) else { continue };
             let line = match &open.reading {
                 None => &mut self.backlog.unread,
                 Some(reading) if reading.source == ReadingSource::Rules => &mut self.backlog.reread,
@@ -179,12 +179,12 @@ impl Workspace {
     fn stage(&mut self, ticket: &TicketId, reworded: bool, batch: &mut Batch) {
         let Some(row) = self.rows.get_mut(ticket) else { return };
         let key = (self.id.clone(), row.number);
-        if let Some(open) = self.state.open_tickets().get(ticket) {
+        if let Some(open) = self.state.ticket(ticket) {
             let before = row.status;
-            projection::copy_state(row, open);
+            projection::copy_state(row, open, self.state.holder(open));
             recount(&mut self.counts, before, row.status);
             if reworded {
-                batch.details.insert(key.clone(), projection::detail(open));
+                batch.details.insert(key.clone(), projection::detail(&self.state, open));
             }
         }
         batch.tickets.insert(key, row.clone());
@@ -219,6 +219,10 @@ fn done_by_server(event: &Event) -> bool {
         | Event::TicketQueued { .. }
         | Event::OfferMade { .. }
         | Event::OfferExpired { .. }
+        | Event::ShiftChanged { .. }
+        | Event::RestChanged { .. }
+        | Event::CapacityRamped { .. }
+        | Event::HoursChanged { .. }
         | Event::AssignmentReturned { .. }
         | Event::WrapUpEnded { .. } => true,
         _ => false,

@@ -1,6 +1,9 @@
 //! A loaded model: from texts to readings.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use candle_core::Device;
 
@@ -29,6 +32,9 @@ pub struct Model {
     pub sha256: String,
     /// What it says of features.
     pub heads: Heads,
+    /// Its name and version, and the intent labels, as readings share them.
+    id: Arc<str>,
+    intent_labels: Vec<Arc<str>>,
     /// Heads that evidence is given for, in the order of a reading.
     evident: Vec<(EvidenceHead, EvidentHead)>,
     tokenizer: TextTokenizer,
@@ -67,7 +73,10 @@ impl Model {
             .map_err(|source| weights_error(path(HEADS), source.into()))?;
         let sha256 = sha256(&[artifact.encoder.as_slice(), &artifact.heads].concat());
         let evident = evident_heads(&heads)?;
-        Ok(Self { manifest, sha256, heads, evident, tokenizer, encoder, device })
+        let id = manifest.id().into();
+        let intents = heads.by_name.get(INTENT).map_or(&[][..], |head| &head.entry.labels);
+        let intent_labels = intents.iter().map(|label| label.as_str().into()).collect();
+        Ok(Self { manifest, sha256, heads, id, intent_labels, evident, tokenizer, encoder, device })
     }
 
     /// Returns what is known of it.
@@ -188,7 +197,7 @@ impl Model {
         let none = !intents.is_empty() && intents.iter().all(|intent| !intent.present);
         Reading {
             source: ReadingSource::Model,
-            model: self.manifest.id(),
+            model: self.id.clone(),
             intents,
             out_of_scope: too_far || none,
             out_of_scope_score: scope_score,
@@ -232,7 +241,7 @@ impl Model {
         order.sort_by(|a, b| rows[row][*b].total_cmp(&rows[row][*a]));
         let there = head.entry.there(&rows[row]);
         let listed = order.into_iter().take(INTENTS_LISTED).map(|label| IntentProbability {
-            intent: head.entry.labels[label].clone(),
+            intent: self.intent_labels[label].clone(),
             probability: rows[row][label],
             present: there.contains(&label),
         });

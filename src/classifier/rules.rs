@@ -72,15 +72,15 @@ pub fn read(text: &str, language_hint: Option<&str>) -> Reading {
     let intent = INTENTS
         .iter()
         .find(|(_, alternatives)| supported && says(&words, alternatives))
-        .map(|(intent, _)| (*intent).to_owned());
+        .map(|(intent, _)| *intent);
     let danger = supported && says(&words, DANGER);
     Reading {
         source: ReadingSource::Rules,
-        model: NAME.to_owned(),
+        model: NAME.into(),
         intents: intent
             .into_iter()
             .map(|intent| IntentProbability {
-                intent,
+                intent: intent.into(),
                 probability: MATCH_PROBABILITY,
                 present: true,
             })
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn intent(text: &str) -> Option<String> {
-        read(text, None).top_intent().map(|top| top.intent.clone())
+        read(text, None).top_intent().map(|top| top.intent.to_string())
     }
 
     #[test]

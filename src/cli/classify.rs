@@ -145,7 +145,7 @@ impl Line {
         let evidence = words(&reading, text);
         let top = reading.top_intent();
         Self {
-            intent: top.map(|top| top.intent.clone()),
+            intent: top.map(|top| top.intent.to_string()),
             intent_confidence: top.map_or(0.0, |top| top.probability),
             out_of_scope: reading.out_of_scope,
             out_of_scope_score: reading.out_of_scope_score,
@@ -163,7 +163,7 @@ impl Line {
             language_supported: reading.language_supported,
             truncated: reading.truncated,
             evidence,
-            model: reading.model.clone(),
+            model: reading.model.to_string(),
             intents: reading.intents,
         }
     }

@@ -49,6 +49,7 @@ impl Person {
             skills: skills.collect(),
             capacity_units: self.capacity_units,
             channels: vec![phone],
+            ..v1::AgentProfile::default()
         }
     }
 }
@@ -246,8 +247,11 @@ mod tests {
     use super::*;
 
     fn policy() -> v1::Policy {
-        let requirement =
-            v1::SkillRequirement { skill_id: "magic".into(), proficiency_min: 4, permanent: false };
+        let requirement = v1::SkillRequirement {
+            skill_id: "magic".into(),
+            proficiency_min: 4,
+            ..Default::default()
+        };
         v1::Policy {
             routes: vec![v1::Route { requirements: vec![requirement], ..Default::default() }],
             triage_skill: "triage".into(),

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AgentId, SkillId};
+use super::{
+    calendar::Calendar,
+    id::{AgentId, SkillId},
+};
 
 /// Whether an agent takes offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,6 +36,17 @@ pub struct AgentProfile {
     pub capacity_units: u32,
     /// Units one ticket takes, by channel; a channel not listed takes 1.
     pub channel_units: BTreeMap<String, u32>,
+    /// Declared speed beside others; only compared, 0 when not declared.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub speed: u32,
+    /// When the agent works; `None` for whenever present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shifts: Option<Calendar>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 impl AgentProfile {

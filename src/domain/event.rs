@@ -1,6 +1,9 @@
 //! Everything that can happen in a workspace. The journal is a list of these.
 //!
-//! No event holds ticket text, a customer reference or a segment value.
+//! No event holds ticket text, a customer reference or a segment value. What is large is shared with
+//! the state, not copied.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +41,8 @@ pub enum RevokeReason {
     ProfileChanged,
     /// The ticket was planned anew.
     Replanned,
+    /// A supervisor gave the ticket to somebody.
+    AssignedByHand,
 }
 
 /// Why an assignment went back to the queue without the agent saying so.
@@ -93,7 +98,7 @@ pub enum Event {
     /// An agent was added, or the profile replaced.
     AgentSet {
         /// The profile.
-        profile: AgentProfile,
+        profile: Arc<AgentProfile>,
     },
     /// An agent was removed.
     AgentDeleted {
@@ -103,7 +108,7 @@ pub enum Event {
     /// A policy came into force.
     PolicySet {
         /// The policy.
-        policy: Policy,
+        policy: Arc<Policy>,
     },
     /// Presence was set, or a lease ended.
     PresenceChanged {
@@ -133,28 +138,60 @@ pub enum Event {
         /// When presence ends of agents whose streams were open.
         lease_until: UnixMillis,
     },
+    /// A shift or a break of an agent began or ended.
+    ShiftChanged {
+        /// The agent.
+        agent: AgentId,
+        /// Whether the agent works now.
+        on_shift: bool,
+        /// When that changes next.
+        next_at: Option<UnixMillis>,
+    },
+    /// An agent rests because of the occupancy ceiling, or has rested.
+    RestChanged {
+        /// The agent.
+        agent: AgentId,
+        /// Until when; `None` when the rest is over.
+        until: Option<UnixMillis>,
+    },
+    /// More of the capacity of an agent who signed in is used.
+    CapacityRamped {
+        /// The agent.
+        agent: AgentId,
+        /// Units used at most; `None` for all of the capacity.
+        units_max: Option<u32>,
+        /// When that changes next.
+        next_at: Option<UnixMillis>,
+    },
+    /// Business hours began or ended.
+    HoursChanged {
+        /// Whether the workspace is open.
+        open: bool,
+        /// When that changes next.
+        next_at: Option<UnixMillis>,
+    },
     /// A ticket was received.
     TicketReceived {
         /// The ticket.
         ticket: TicketId,
         /// What routing may know.
-        intake: Intake,
+        intake: Arc<Intake>,
     },
     /// A ticket was read (again), and planned.
     TicketRead {
         /// The ticket.
         ticket: TicketId,
         /// What was read.
-        reading: Reading,
+        reading: Arc<Reading>,
         /// What routing looks for.
-        plan: Plan,
+        plan: Arc<Plan>,
     },
     /// A waiting ticket was planned anew, for a new policy or because it waited too long.
     TicketPlanned {
         /// The ticket.
         ticket: TicketId,
         /// What routing looks for.
-        plan: Plan,
+        plan: Arc<Plan>,
     },
     /// A relaxation step was reached.
     TicketRelaxed {
@@ -168,7 +205,7 @@ pub enum Event {
         /// The ticket.
         ticket: TicketId,
         /// Why nobody.
-        decision: Decision,
+        decision: Box<Decision>,
     },
     /// The ticket was reserved for an agent.
     OfferMade {
@@ -179,7 +216,7 @@ pub enum Event {
         /// When it lapses.
         expires_at: UnixMillis,
         /// Why this agent.
-        decision: Decision,
+        decision: Box<Decision>,
     },
     /// The agent took the ticket.
     OfferAccepted {
@@ -233,7 +270,16 @@ pub enum Event {
         /// Where to.
         target: TransferTarget,
         /// What routing looks for now.
-        plan: Plan,
+        plan: Arc<Plan>,
+    },
+    /// A supervisor gave the ticket to an agent, who is offered it next.
+    TicketAssignedByHand {
+        /// The ticket.
+        ticket: TicketId,
+        /// The agent.
+        agent: AgentId,
+        /// What routing looks for now.
+        plan: Arc<Plan>,
     },
     /// The assignment went back to the queue.
     AssignmentReturned {
@@ -277,6 +323,10 @@ impl Event {
             Self::StreamOpened { .. } => "stream_opened",
             Self::StreamClosed { .. } => "stream_closed",
             Self::Restarted { .. } => "restarted",
+            Self::ShiftChanged { .. } => "shift_changed",
+            Self::RestChanged { .. } => "rest_changed",
+            Self::CapacityRamped { .. } => "capacity_ramped",
+            Self::HoursChanged { .. } => "hours_changed",
             Self::TicketReceived { .. } => "ticket_received",
             Self::TicketRead { .. } => "ticket_read",
             Self::TicketPlanned { .. } => "ticket_planned",
@@ -289,6 +339,7 @@ impl Event {
             Self::OfferRevoked { .. } => "offer_revoked",
             Self::AssignmentCompleted { .. } => "assignment_completed",
             Self::TicketTransferred { .. } => "ticket_transferred",
+            Self::TicketAssignedByHand { .. } => "ticket_assigned_by_hand",
             Self::AssignmentReturned { .. } => "assignment_returned",
             Self::WrapUpEnded { .. } => "wrap_up_ended",
             Self::TicketCancelled { .. } => "ticket_cancelled",
@@ -306,6 +357,7 @@ impl Event {
             | Self::TicketQueued { ticket, .. }
             | Self::AssignmentCompleted { ticket, .. }
             | Self::TicketTransferred { ticket, .. }
+            | Self::TicketAssignedByHand { ticket, .. }
             | Self::AssignmentReturned { ticket, .. }
             | Self::WrapUpEnded { ticket, .. }
             | Self::TicketCancelled { ticket, .. } => Some(ticket),
@@ -327,6 +379,9 @@ impl Event {
             | Self::PresenceChanged { agent, .. }
             | Self::StreamOpened { agent }
             | Self::StreamClosed { agent, .. }
+            | Self::ShiftChanged { agent, .. }
+            | Self::RestChanged { agent, .. }
+            | Self::CapacityRamped { agent, .. }
             | Self::OfferMade { agent, .. }
             | Self::OfferAccepted { agent, .. }
             | Self::OfferDeclined { agent, .. }
@@ -334,6 +389,7 @@ impl Event {
             | Self::OfferRevoked { agent, .. }
             | Self::AssignmentCompleted { agent, .. }
             | Self::TicketTransferred { agent, .. }
+            | Self::TicketAssignedByHand { agent, .. }
             | Self::AssignmentReturned { agent, .. }
             | Self::WrapUpEnded { agent, .. } => Some(agent),
             Self::TicketCancelled { agent, .. } => agent.as_ref(),

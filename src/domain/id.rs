@@ -1,6 +1,6 @@
-//! Identifiers: short strings of a safe alphabet, checked once when they are made.
+//! Identifiers: short strings of a safe alphabet, checked once when they are made, cheap to clone.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ macro_rules! identifier {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Returns the identifier.
@@ -32,7 +32,7 @@ macro_rules! identifier {
                 let value = value.into();
                 let allowed = |c: char| c.is_ascii_alphanumeric() || $extra.contains(c);
                 if (1..=ID_CHARS_MAX).contains(&value.len()) && value.chars().all(allowed) {
-                    Ok(Self(value))
+                    Ok(Self(value.into()))
                 } else {
                     let value = value.chars().take(80).collect();
                     Err(InvalidId { value, alphabet: $alphabet })
@@ -42,6 +42,12 @@ macro_rules! identifier {
             /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
                 &self.0
             }
         }
@@ -61,7 +67,7 @@ macro_rules! identifier {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.as_ref().to_owned()
             }
         }
     };

@@ -26,6 +26,10 @@ pub const ATTRIBUTES_MAX: usize = 32;
 pub const ATTRIBUTE_VALUE_CHARS_MAX: usize = 256;
 /// Most skill requirements of a ticket or a route.
 pub const REQUIREMENTS_MAX: usize = 10;
+/// Most alternatives of a skill requirement.
+pub const ALTERNATIVES_MAX: usize = 5;
+/// Most preferred skills of a route.
+pub const PREFERRED_MAX: usize = 5;
 /// Most skills of an agent.
 pub const AGENT_SKILLS_MAX: usize = 64;
 /// Most channels an agent's profile lists.
@@ -34,8 +38,14 @@ pub const AGENT_CHANNELS_MAX: usize = 32;
 pub const CAPACITY_UNITS_MAX: u32 = 100;
 /// Highest proficiency.
 pub const PROFICIENCY_MAX: u8 = 5;
+/// Highest declared speed of an agent.
+pub const SPEED_MAX: u32 = 1_000_000;
 /// Highest ticket priority.
 pub const PRIORITY_MAX: u8 = 10;
+/// Most weights of age: one for each priority.
+pub const AGEING_WEIGHTS_MAX: usize = PRIORITY_MAX as usize + 1;
+/// Greatest weight of age, in thousandths.
+pub const AGEING_WEIGHT_MILLI_MAX: u32 = 1_000_000;
 /// Longest reason word, in characters.
 pub const REASON_CHARS_MAX: usize = 64;
 /// Longest intent label, in characters.
@@ -58,10 +68,41 @@ pub const OFFER_TIMEOUT_SECS_MAX: u32 = 24 * 3600;
 pub const PRESENCE_LEASE_SECS_MAX: u32 = 3600;
 /// Longest wait for a reading before rules read, in milliseconds.
 pub const READING_WAIT_MS_MAX: u32 = 60_000;
+/// Longest time that tickets and agents gather before they are matched together, in milliseconds.
+pub const GATHER_MS_MAX: u32 = 10_000;
+/// Lowest occupancy ceiling, in percent.
+pub const OCCUPANCY_PERCENT_MIN: u8 = 50;
+/// Highest occupancy ceiling, in percent.
+pub const OCCUPANCY_PERCENT_MAX: u8 = 99;
+/// Shortest busy time beyond the occupancy ceiling before a rest, in seconds.
+pub const BURST_SECS_MIN: u32 = 60;
+/// Longest busy time beyond the occupancy ceiling before a rest, in seconds (10 hours).
+pub const BURST_SECS_MAX: u32 = 36_000;
+/// Longest time over which the capacity of an agent who signs in grows, in seconds.
+pub const RAMP_UP_SECS_MAX: u32 = 3600;
+/// Longest wait of a ticket for the agent it would like, in seconds (1 day).
+pub const PREFERRED_AGENT_WAIT_SECS_MAX: u32 = 24 * 3600;
+/// Most channels whose tickets may be laid aside.
+pub const INTERRUPTIBLE_CHANNELS_MAX: usize = 64;
 /// Most routes of a policy.
 pub const ROUTES_MAX: usize = 256;
 /// Most values in each list of a route's match, and most language skills.
 pub const MATCH_VALUES_MAX: usize = 64;
+/// Longest condition of a route, in characters: half a page, parsed within a few milliseconds.
+pub const CONDITION_CHARS_MAX: usize = 1_000;
+/// Most parts of a condition inside each other. Parsing takes stack for each, and keeps within 256 KiB
+/// at this depth; our threads have 2 MiB.
+pub const CONDITION_DEPTH_MAX: u16 = 16;
+/// Most intervals of a calendar's week. Never lowered: journals must stay readable; nor are the next two.
+pub const CALENDAR_WEEKLY_INTERVALS_MAX: usize = 64;
+/// Most dates with hours of their own (a year's worth).
+pub const CALENDAR_EXCEPTIONS_MAX: usize = 366;
+/// Most intervals of a date with hours of its own.
+pub const CALENDAR_DATE_INTERVALS_MAX: usize = 24;
+/// How far ahead a change of a calendar is looked for, in days: a year's holidays and some more.
+pub const CALENDAR_CHANGE_DAYS_MAX: i64 = 400;
+/// How much time of a calendar is looked at when open time is counted, in days (about 100 years).
+pub const CALENDAR_COUNT_DAYS_MAX: i64 = 36_525;
 /// Most relaxation steps of a policy.
 pub const RELAXATION_STEPS_MAX: usize = 16;
 /// Most words that a reading names for each of intent, sentiment and urgency.
@@ -77,14 +118,29 @@ pub const PAGE_SIZE_DEFAULT: u32 = 50;
 /// Most offer streams of one agent.
 pub const STREAMS_PER_AGENT_MAX: usize = 8;
 /// Most tickets of a workspace that are neither completed nor cancelled.
-pub const OPEN_TICKETS_MAX: usize = 200_000;
+pub const OPEN_TICKETS_MAX: usize = 2_000_000;
 /// Most agents of a workspace.
 pub const AGENTS_MAX: usize = 10_000;
 /// Most skills of a workspace.
 pub const SKILLS_MAX: usize = 1_000;
 /// Most workspaces of a server.
 pub const WORKSPACES_MAX: usize = 1_000;
+/// Most tickets, and most agents, that are matched together.
+pub const BATCH_TICKETS_MAX: usize = 1_000;
+/// See [`BATCH_TICKETS_MAX`].
+pub const BATCH_AGENTS_MAX: usize = 1_000;
 /// Candidates named in a decision record.
 pub const DECISION_CANDIDATES_MAX: usize = 5;
 /// Agents named for each exclusion rule in a decision record.
 pub const EXCLUSION_AGENTS_MAX: usize = 3;
+/// Entries, of an agent who fits a group of tickets with equal needs, beyond which groups without
+/// tickets are forgotten.
+pub const MEMBERSHIPS_KEPT_MAX: usize = 4_000_000;
+/// Needs without anybody on duty that are shown, those of most tickets first.
+pub const UNSTAFFED_SHOWN_MAX: usize = 100;
+/// Different plans, and different facts of intake, that tickets share.
+pub const SHARED_MAX: usize = 65_536;
+/// Tickets ahead of one that are counted to estimate its wait.
+pub const AHEAD_COUNTED_MAX: usize = 100_000;
+/// Agents who passed on a ticket that it remembers.
+pub const DECLINERS_KEPT_MAX: usize = 32;

@@ -1,13 +1,22 @@
 //! Policies: how a workspace turns what was read into what routing looks for.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{id::SkillId, reading::Urgency};
+use super::{calendar::Calendar, condition::Condition, id::SkillId, reading::Urgency};
+
+/// A skill at a proficiency.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SkillLevel {
+    /// The skill.
+    pub skill: SkillId,
+    /// Lowest proficiency that will do, 1 to 5.
+    pub proficiency_min: u8,
+}
 
 /// A skill a ticket needs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Requirement {
     /// The skill.
     pub skill: SkillId,
@@ -15,6 +24,39 @@ pub struct Requirement {
     pub proficiency_min: u8,
     /// Whether relaxation may never lower or drop it.
     pub permanent: bool,
+    /// Skills of which any one will do instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<SkillLevel>,
+    /// Age of the ticket at which it is needed no more; never with `permanent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_after_secs: Option<u32>,
+}
+
+impl Requirement {
+    /// Returns a requirement without alternatives and without an end.
+    #[must_use]
+    pub fn new(skill: SkillId, proficiency_min: u8, permanent: bool) -> Self {
+        Self {
+            skill,
+            proficiency_min,
+            permanent,
+            alternatives: Vec::new(),
+            expires_after_secs: None,
+        }
+    }
+
+    /// Returns whether somebody with these proficiencies meets it.
+    #[must_use]
+    pub fn met_by(&self, skills: &BTreeMap<SkillId, u8>) -> bool {
+        let has = |skill, min: u8| skills.get(skill).is_some_and(|level| *level >= min.max(1));
+        has(&self.skill, self.proficiency_min)
+            || self.alternatives.iter().any(|other| has(&other.skill, other.proficiency_min))
+    }
+
+    /// Returns every skill it names.
+    pub fn skills(&self) -> impl Iterator<Item = &SkillId> {
+        std::iter::once(&self.skill).chain(self.alternatives.iter().map(|level| &level.skill))
+    }
 }
 
 /// Which tickets a route takes. An empty list matches everything; all conditions must hold.
@@ -59,6 +101,40 @@ pub struct Route {
     pub head_start_secs: u32,
     /// Target for the time to assignment.
     pub target_secs: Option<u32>,
+    /// What must hold beside `matches`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// Skills that whoever takes it should have, beside those needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferred: Vec<SkillLevel>,
+    /// Whether its tickets are offered outside business hours too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub around_the_clock: bool,
+    /// Most tickets that wait by this route; the next ones take the route `overflow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_max: Option<u32>,
+    /// Name of the route taken in place of this one when it is full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overflow: Option<String>,
+}
+
+impl Route {
+    /// Returns a route that takes `matches` to people with `requirements`.
+    #[must_use]
+    pub fn new(name: &str, matches: RouteMatch, requirements: Vec<Requirement>) -> Self {
+        Self {
+            name: name.to_owned(),
+            matches,
+            requirements,
+            head_start_secs: 0,
+            target_secs: None,
+            when: None,
+            preferred: Vec::new(),
+            around_the_clock: false,
+            waiting_max: None,
+            overflow: None,
+        }
+    }
 }
 
 /// How requirements that are not permanent loosen at an age of the ticket.
@@ -70,6 +146,57 @@ pub struct RelaxationStep {
     pub proficiency_reduction: u8,
     /// Whether requirements that are not permanent are dropped altogether.
     pub drop_requirements: bool,
+}
+
+/// In which order waiting tickets are offered to an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketOrder {
+    /// By time received, less the head start: every wait is bounded.
+    #[default]
+    HeadStart,
+    /// By the platform's priority, then by time received; low priorities may starve.
+    Strict,
+    /// By age times the weight of the platform's priority, largest first.
+    Ageing {
+        /// Weight by priority, in thousandths; the last one serves all higher priorities.
+        weights_milli: Vec<u32>,
+    },
+}
+
+/// Who is asked first of those eligible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentChoice {
+    /// Longest cumulative idleness since signing in: unequal agents reach equal occupancy.
+    #[default]
+    LongestCumulativeIdle,
+    /// Longest time since the last ticket ended.
+    LongestIdle,
+    /// Greatest declared speed.
+    Fastest,
+    /// Anyone, by a number drawn from ticket and agent.
+    Random,
+    /// Fewest tickets taken.
+    FewestTickets,
+    /// Greatest proficiency beyond what is needed.
+    MostProficient,
+}
+
+/// A bound on the share of time an agent is busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OccupancyCeiling {
+    /// Highest long-run occupancy, 50 to 99.
+    pub percent: u8,
+    /// Busy time an agent may run up beyond it before resting.
+    pub burst_secs: u32,
+}
+
+/// How waiting tickets and free agents are matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batching {
+    /// How long tickets and agents gather before they are matched together; 0 for never.
+    pub gather_ms: u32,
 }
 
 /// How a workspace routes.
@@ -105,10 +232,79 @@ pub struct Policy {
     pub assignment_return_secs: u32,
     /// How long a ticket waits for the model before rules read it.
     pub reading_wait_ms: u32,
+    /// In which order waiting tickets are offered.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ticket_order: TicketOrder,
+    /// Who is asked first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub agent_choice: AgentChoice,
+    /// How tickets and agents are matched together.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub batching: Batching,
+    /// A bound on occupancy.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub occupancy_ceiling: Option<OccupancyCeiling>,
+    /// Whether hard tickets go first to whoever of the next few has had the smallest share of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub spread_hard_tickets: bool,
+    /// Over how long the capacity of an agent who signs in grows from one ticket to all of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ramp_up_secs: u32,
+    /// How long a ticket waits for the agent it would like, while that agent is there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub preferred_agent_wait_secs: u32,
+    /// Channels whose tickets may be laid aside for others: they take no capacity from those.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub interruptible_channels: Vec<String>,
+    /// When tickets are offered; `None` for always. Ages count in this time.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hours: Option<Calendar>,
+    /// Most tickets that are neither completed nor cancelled; `None` for the server's own limit.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub open_tickets_max: Option<u32>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Policy {
+    /// Returns a policy without routes: everything goes to triage, tickets in the order they came,
+    /// to the agent idle longest. Offers lapse after 30 s, presence without a stream too.
+    #[must_use]
+    pub fn new(triage_skill: SkillId) -> Self {
+        Self {
+            version: 0,
+            routes: Vec::new(),
+            triage_skill,
+            intent_confidence_min: 0.5,
+            language_skills: BTreeMap::new(),
+            urgency_head_start_secs: [0; 4],
+            priority_point_secs: 0,
+            relaxation: Vec::new(),
+            triage_after_secs: None,
+            offer_timeout_secs: 30,
+            decline_backoff_secs: 60,
+            presence_lease_secs: 30,
+            wrap_up_secs: 0,
+            assignment_return_secs: 600,
+            reading_wait_ms: 5000,
+            ticket_order: TicketOrder::default(),
+            agent_choice: AgentChoice::default(),
+            batching: Batching::default(),
+            occupancy_ceiling: None,
+            spread_hard_tickets: false,
+            ramp_up_secs: 0,
+            preferred_agent_wait_secs: 0,
+            interruptible_channels: Vec::new(),
+            hours: None,
+            open_tickets_max: None,
+        }
+    }
 }
 
 /// Why a ticket goes to people who triage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TriageReason {
     /// The best intent is less probable than the policy's minimum.
@@ -126,7 +322,7 @@ pub enum TriageReason {
 }
 
 /// What routing looks for, and how far ahead the ticket was moved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Plan {
     /// Version of the policy that made it.
     pub policy_version: u32,
@@ -135,11 +331,27 @@ pub struct Plan {
     /// Why people who triage get it.
     pub triage: Option<TriageReason>,
     /// Skills needed before any relaxation.
-    pub requirements: Vec<Requirement>,
+    pub requirements: Arc<[Requirement]>,
     /// Head start in the queue.
     pub head_start_secs: u32,
     /// Target for the time to assignment.
     pub target_secs: Option<u32>,
+    /// Skills that whoever takes it should have.
+    #[serde(default = "none_preferred", skip_serializing_if = "<[_]>::is_empty")]
+    pub preferred: Arc<[SkillLevel]>,
+    /// Whether it is offered outside business hours too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub around_the_clock: bool,
+    /// The full route in place of which this one was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overflowed: Option<String>,
+    /// Whether its content is hard on people: angry, urgent or long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hard: bool,
+}
+
+fn none_preferred() -> Arc<[SkillLevel]> {
+    Arc::default()
 }
 
 impl Plan {

@@ -1,5 +1,7 @@
 //! What is read in a text.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// How urgent the facts of a text are.
@@ -72,8 +74,8 @@ pub enum ReadingSource {
 /// One intent and its calibrated probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IntentProbability {
-    /// Intent label of the model.
-    pub intent: String,
+    /// Intent label of the model; readings share it.
+    pub intent: Arc<str>,
     /// Probability in 0..=1.
     pub probability: f64,
     /// Whether the ticket asks for it: the most probable one, and others where a model tells several
@@ -130,7 +132,7 @@ pub struct Reading {
     /// Who read it.
     pub source: ReadingSource,
     /// Name and version of the model or the rules.
-    pub model: String,
+    pub model: Arc<str>,
     /// The most probable intents, most probable first, at most five; empty when none is known. Their
     /// probabilities sum to at most 1, unless a model can tell several intents of one ticket.
     pub intents: Vec<IntentProbability>,

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::Requirement;
+use super::{id::AgentId, policy::Requirement};
+
+/// Length from which on a ticket is long, in characters: some 300 words.
+pub const LONG_CHARS_MIN: usize = 1_800;
 
 /// What routing may know of a new ticket. It holds neither text nor customer nor segments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Intake {
     /// Channel name.
     pub channel: String,
@@ -21,6 +24,12 @@ pub struct Intake {
     pub priority: u8,
     /// The platform's target for the time to assignment.
     pub target_secs: Option<u32>,
+    /// The agent the customer would like: who helped before, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_agent: Option<AgentId>,
+    /// Whether subject and body are long; all that routing knows of the text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_long: bool,
 }
 
 /// What routing may never know: kept apart from the journal.

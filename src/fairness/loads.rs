@@ -43,6 +43,27 @@ pub fn gini_index(loads: &[u64]) -> Option<f64> {
     (sum > 0.0).then(|| (weighted / (count * sum)).max(0.0))
 }
 
+/// Returns the greatest load divided by the mean of all, or `None` without any load.
+///
+/// 1 means that all agents carry the same, `n` that one of `n` carries all.
+///
+/// - `loads`: one number for each agent, in any one unit, for example tickets accepted.
+/// - Result: in `1 ..= n`, no unit.
+///
+/// ```
+/// # use evenhand::fairness::max_mean_ratio;
+/// assert_eq!(max_mean_ratio(&[3, 3, 3]), Some(1.0));
+/// assert_eq!(max_mean_ratio(&[6, 0]), Some(2.0));
+/// assert_eq!(max_mean_ratio(&[0, 0]), None);
+/// ```
+#[must_use]
+pub fn max_mean_ratio(loads: &[u64]) -> Option<f64> {
+    let max = loads.iter().copied().max()?;
+    let sum: f64 = loads.iter().map(|load| *load as f64).sum();
+    // Rounding may not take an even spread below 1.
+    (sum > 0.0).then(|| (max as f64 * loads.len() as f64 / sum).max(1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -62,6 +83,7 @@ mod tests {
         for loads in [&[][..], &[0], &[0, 0, 0]] {
             assert_eq!(jain_index(loads), None);
             assert_eq!(gini_index(loads), None);
+            assert_eq!(max_mean_ratio(loads), None);
         }
     }
 
@@ -69,6 +91,7 @@ mod tests {
     fn one_agent_who_carries_all_is_the_worst_case() {
         assert_eq!(jain_index(&[0, 8, 0, 0]), Some(0.25));
         assert_eq!(gini_index(&[0, 8, 0, 0]), Some(0.75));
+        assert_eq!(max_mean_ratio(&[0, 8, 0, 0]), Some(4.0));
     }
 
     proptest! {
@@ -96,6 +119,19 @@ mod tests {
             loads.iter_mut().for_each(|load| *load *= unit);
             prop_assert!((jain_index(&loads).unwrap() - jain).abs() < 1e-12);
             prop_assert!((gini_index(&loads).unwrap() - gini).abs() < 1e-12);
+        }
+
+        /// No agent carries more than `max / mean` times the mean, and one carries that.
+        #[test]
+        fn the_greatest_load_is_the_ratio_times_the_mean(
+            loads in proptest::collection::vec(0_u64..1000, 1..20),
+        ) {
+            prop_assume!(loads.iter().any(|load| *load > 0));
+            let ratio = max_mean_ratio(&loads).unwrap();
+            let mean = loads.iter().sum::<u64>() as f64 / loads.len() as f64;
+            let over = loads.iter().map(|load| *load as f64 / mean - ratio);
+            let nearest = over.fold(f64::NEG_INFINITY, f64::max);
+            prop_assert!(nearest.abs() < 1e-9 && ratio >= 1.0, "{ratio}");
         }
 
         #[test]

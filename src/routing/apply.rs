@@ -2,17 +2,21 @@
 //!
 //! An event about something unknown changes nothing: `step` never writes one.
 
+mod links;
+mod tickets;
+
+use std::sync::Arc;
+
 use super::{
-    plan::relaxed,
-    state::{AgentState, OpenTicket, State, Timer},
+    agents::{AgentState, WrapUp},
+    slab::AgentKey,
+    state::{State, Timer},
 };
 use crate::domain::{
     agent::{AgentProfile, Presence},
-    event::{Event, TransferTarget},
-    id::{AgentId, OfferId, TicketId},
-    policy::{Plan, Policy},
-    reading::Reading,
-    ticket::{Intake, Status},
+    event::Event,
+    id::AgentId,
+    policy::Policy,
     time::UnixMillis,
 };
 
@@ -30,9 +34,22 @@ impl State {
             Event::SkillDeleted { skill } => {
                 self.skills.remove(skill);
             }
+            Event::PolicySet { policy } => self.set_policy(at, policy),
+            Event::HoursChanged { open, next_at } => {
+                self.closed = !open;
+                self.rearm(self.hours_at, *next_at, Timer::Hours);
+                self.hours_at = *next_at;
+            }
+            Event::Restarted { lease_until } => self.restart(*lease_until),
+            _ if self.apply_to_agent(at, event) => {}
+            _ => self.apply_to_ticket(at, event),
+        }
+    }
+
+    fn apply_to_agent(&mut self, at: UnixMillis, event: &Event) -> bool {
+        match event {
             Event::AgentSet { profile } => self.set_agent(at, profile),
             Event::AgentDeleted { agent } => self.delete_agent(agent),
-            Event::PolicySet { policy } => self.set_policy(policy),
             Event::PresenceChanged { agent, presence, lease_until, .. } => {
                 self.set_presence(at, agent, *presence, *lease_until);
             }
@@ -40,82 +57,54 @@ impl State {
             Event::StreamClosed { agent, lease_until } => {
                 self.change_streams(agent, -1, *lease_until);
             }
-            Event::Restarted { lease_until } => self.restart(*lease_until),
-            _ => self.apply_to_ticket(at, event),
+            Event::ShiftChanged { agent, on_shift, next_at } => {
+                self.change_agent(at, agent, |agent| {
+                    agent.on_shift = *on_shift;
+                    agent.shift_at = *next_at;
+                });
+            }
+            Event::RestChanged { agent, until } => {
+                self.change_agent(at, agent, |agent| agent.rest_until = *until);
+            }
+            Event::CapacityRamped { agent, units_max, next_at } => {
+                self.change_agent(at, agent, |agent| {
+                    agent.units_max = *units_max;
+                    agent.ramp_at = *next_at;
+                });
+            }
+            _ => return false,
         }
+        true
     }
 
-    fn apply_to_ticket(&mut self, at: UnixMillis, event: &Event) {
-        match event {
-            Event::TicketReceived { ticket, intake } => self.receive(at, ticket, intake),
-            Event::TicketRead { ticket, reading, plan } => self.read(at, ticket, reading, plan),
-            Event::TicketPlanned { ticket, plan } => self.replan(at, ticket, plan),
-            Event::TicketRelaxed { ticket, step } => self.relax(at, ticket, *step),
-            Event::TicketQueued { ticket, .. } => self.forget_lapsed_backoff(at, ticket),
-            Event::OfferMade { offer, agent, expires_at, .. } => {
-                self.make_offer(at, offer, agent, *expires_at);
-            }
-            Event::OfferAccepted { offer, .. } => self.accept(at, &offer.ticket),
-            Event::OfferDeclined { offer, agent, .. } | Event::OfferExpired { offer, agent } => {
-                self.let_go(at, &offer.ticket, Some(agent));
-            }
-            Event::OfferRevoked { offer, .. } => self.let_go(at, &offer.ticket, None),
-            Event::AssignmentReturned { ticket, .. } => self.let_go(at, ticket, None),
-            Event::AssignmentCompleted { ticket, agent, wrap_up_until, .. } => {
-                let units = self.close(at, ticket);
-                if let (Some(until), Some(agent_state)) =
-                    (wrap_up_until, self.agents.get_mut(agent))
-                {
-                    agent_state.begin_wrap_up(ticket, *until, units);
-                    self.timers.insert((*until, Timer::WrapUp(agent.clone(), ticket.clone())));
+    fn set_agent(&mut self, at: UnixMillis, profile: &Arc<AgentProfile>) {
+        let key = match self.agents.key(&profile.agent) {
+            Some(key) => {
+                if let Some(agent) = self.agents.get(key) {
+                    self.index.remove_agent(key, &agent.profile);
                 }
+                let ceiling = self.ceiling();
+                if let Some(agent) = self.agents.get_mut(key) {
+                    agent.settle(at, ceiling);
+                    agent.profile = profile.clone();
+                    agent.version += 1;
+                }
+                key
             }
-            Event::WrapUpEnded { ticket, agent } => self.end_wrap_up(at, ticket, agent),
-            Event::TicketTransferred { ticket, agent, target, plan } => {
-                self.transfer(at, ticket, agent, target, plan);
-            }
-            Event::TicketCancelled { ticket, .. } => {
-                self.close(at, ticket);
-            }
-            _ => {}
-        }
-    }
-
-    // Agents
-
-    fn set_agent(&mut self, at: UnixMillis, profile: &AgentProfile) {
-        match self.agents.get_mut(&profile.agent) {
-            Some(agent) => {
-                agent.settle(at);
-                agent.profile = profile.clone();
-                agent.version += 1;
-            }
-            None => {
-                let agent = AgentState {
-                    profile: profile.clone(),
-                    version: 1,
-                    presence: Presence::Offline,
-                    lease_until: None,
-                    streams: 0,
-                    held: [].into(),
-                    wrap_ups: [].into(),
-                    used_units: 0,
-                    return_at: None,
-                    idle_us: 0,
-                    settled_at: at,
-                };
-                self.agents.insert(profile.agent.clone(), agent);
-            }
-        }
+            None => self.agents.insert(AgentState::new(profile.clone(), at)),
+        };
+        self.index.add_agent(key, &self.agents);
+        // Timers follow from the profile too.
+        self.change_agent_at(at, key, |_| {});
     }
 
     fn delete_agent(&mut self, agent: &AgentId) {
-        let Some(removed) = self.agents.remove(agent) else { return };
-        self.disarm(removed.lease_until, Timer::Lease(agent.clone()));
-        self.disarm(removed.return_at, Timer::Return(agent.clone()));
-        for (ticket, (until, _)) in removed.wrap_ups {
-            self.disarm(Some(until), Timer::WrapUp(agent.clone(), ticket));
-        }
+        let Some(key) = self.agents.key(agent) else { return };
+        let Some((_, removed)) = self.agents.remove(agent) else { return };
+        self.index.remove_agent(key, &removed.profile);
+        let timers = agent_timers(key, &removed);
+        timers.into_iter().for_each(|(due, timer)| self.rearm(due, None, timer));
+        self.release_liked(agent);
     }
 
     fn set_presence(
@@ -127,31 +116,35 @@ impl State {
     ) {
         let signed_in = presence != Presence::Offline;
         let return_secs = self.policy.as_ref().map_or(0, |policy| policy.assignment_return_secs);
-        let idle_range = self.idle_range_of_present(at, agent);
-        let Some(state) = self.agents.get_mut(agent) else { return };
-        state.settle(at);
-        if state.presence == Presence::Offline && signed_in {
-            // Whoever signs in joins the range of those present: neither flooded nor passed over.
-            let (low, high) = idle_range.unwrap_or((0, 0));
-            state.idle_us = state.idle_us.clamp(low, high);
+        let was_offline = self.agent(agent).is_some_and(|a| a.presence == Presence::Offline);
+        let signs_in = signed_in && was_offline;
+        let range = if signs_in { self.idle_range_of_present(at, agent) } else { None };
+        self.change_agent(at, agent, |state| {
+            if signs_in {
+                // Whoever signs in joins the range of those present: neither flooded nor passed over.
+                let (low, high) = range.unwrap_or((0, 0));
+                state.idle_us = state.idle_us.clamp(low, high);
+                state.freed_at = at;
+            }
+            if !signed_in {
+                (state.units_max, state.ramp_at, state.rest_until) = (None, None, None);
+            }
+            state.presence = presence;
+            state.lease_until = lease_until;
+            state.return_at = match (signed_in || state.held.is_empty(), state.return_at) {
+                (true, _) => None,
+                (false, Some(armed)) => Some(armed),
+                (false, None) => Some(at.plus_secs(return_secs)),
+            };
+        });
+        if matches!(presence, Presence::Away | Presence::Offline) {
+            self.release_liked(agent);
         }
-        state.presence = presence;
-        let (old_lease, old_return) = (state.lease_until, state.return_at);
-        state.lease_until = lease_until;
-        state.return_at = match (signed_in || state.held.is_empty(), old_return) {
-            (true, _) => None,
-            (false, Some(armed)) => Some(armed),
-            (false, None) => Some(at.plus_secs(return_secs)),
-        };
-        let new_return = state.return_at;
-        self.rearm(old_lease, lease_until, Timer::Lease(agent.clone()));
-        self.rearm(old_return, new_return, Timer::Return(agent.clone()));
     }
 
     fn idle_range_of_present(&self, at: UnixMillis, except: &AgentId) -> Option<(u64, u64)> {
         let present = self
-            .agents
-            .iter()
+            .agents()
             .filter(|(id, agent)| *id != except && agent.presence != Presence::Offline)
             .map(|(_, agent)| agent.idle_us_at(at));
         present.fold(None, |range, idle| match range {
@@ -161,278 +154,118 @@ impl State {
     }
 
     fn change_streams(&mut self, agent: &AgentId, by: i32, lease_until: Option<UnixMillis>) {
-        let Some(state) = self.agents.get_mut(agent) else { return };
+        let Some(key) = self.agents.key(agent) else { return };
+        let Some(state) = self.agents.get_mut(key) else { return };
         state.streams = state.streams.saturating_add_signed(by);
         let old_lease = std::mem::replace(&mut state.lease_until, lease_until);
-        self.rearm(old_lease, lease_until, Timer::Lease(agent.clone()));
+        self.rearm(old_lease, lease_until, Timer::Lease(key));
     }
 
     fn restart(&mut self, lease_until: UnixMillis) {
-        let with_streams: Vec<AgentId> = self
-            .agents
-            .iter()
-            .filter(|(_, agent)| agent.streams > 0)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for agent in with_streams {
-            let Some(state) = self.agents.get_mut(&agent) else { continue };
+        let keys: Vec<AgentKey> = self.agents.keys().collect();
+        for key in keys {
+            let Some(state) = self.agents.get_mut(key).filter(|agent| agent.streams > 0) else {
+                continue;
+            };
             state.streams = 0;
-            let present = state.presence != Presence::Offline;
-            let lease = present.then_some(lease_until);
+            let lease = (state.presence != Presence::Offline).then_some(lease_until);
             let old_lease = std::mem::replace(&mut state.lease_until, lease);
-            self.rearm(old_lease, lease, Timer::Lease(agent));
+            self.rearm(old_lease, lease, Timer::Lease(key));
         }
     }
 
-    fn end_wrap_up(&mut self, at: UnixMillis, ticket: &TicketId, agent: &AgentId) {
-        let Some(state) = self.agents.get_mut(agent) else { return };
-        state.settle(at);
-        let until = state.end_wrap_up(ticket);
-        self.disarm(until, Timer::WrapUp(agent.clone(), ticket.clone()));
+    /// Changes an agent after bringing idleness up to date; timers and places follow.
+    pub(super) fn change_agent(
+        &mut self,
+        at: UnixMillis,
+        agent: &AgentId,
+        change: impl FnOnce(&mut AgentState),
+    ) {
+        if let Some(key) = self.agents.key(agent) {
+            self.change_agent_at(at, key, change);
+        }
+    }
+
+    pub(super) fn change_agent_at(
+        &mut self,
+        at: UnixMillis,
+        key: AgentKey,
+        change: impl FnOnce(&mut AgentState),
+    ) {
+        let ceiling = self.ceiling();
+        let Some(agent) = self.agents.get_mut(key) else { return };
+        let before = agent_timers(key, agent);
+        agent.settle(at, ceiling);
+        change(agent);
+        agent.foresee_strain(ceiling);
+        let after = agent_timers(key, agent);
+        for ((old, timer), (new, _)) in before.into_iter().zip(after) {
+            self.rearm(old, new, timer);
+        }
+        self.index.changed(key, &self.agents);
     }
 
     // Policy
 
-    fn set_policy(&mut self, policy: &Policy) {
+    fn set_policy(&mut self, at: UnixMillis, policy: &Arc<Policy>) {
+        let agents: Vec<AgentKey> = self.agents.keys().collect();
+        for key in &agents {
+            // Strain is counted under the ceiling that was in force.
+            self.change_agent_at(at, *key, |_| {});
+        }
         self.policy = Some(policy.clone());
-        let tickets: Vec<TicketId> = self.tickets.keys().cloned().collect();
-        for ticket in tickets {
-            // Steps of the old policy mean nothing under the new one; `due` takes the new ones.
-            self.change(&ticket, |open| {
+        self.index.clear(policy);
+        for key in agents {
+            self.change_agent_at(at, key, |_| {});
+        }
+        self.waiting_by_route.clear();
+        if policy.hours.is_none() {
+            self.closed = false;
+            self.rearm(self.hours_at, None, Timer::Hours);
+            self.hours_at = None;
+        }
+        let keys: Vec<_> = self.tickets.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(open) = self.tickets.get_mut(key) {
+                // Steps of the old policy mean nothing under the new one; `due` takes the new ones.
                 open.relaxation_step = 0;
                 open.plan_is_stale |= open.holder.is_some();
-                if let Some(plan) = &open.plan {
-                    open.requirements = plan.requirements.clone();
-                }
-            });
+                open.ladder = None;
+                open.links.spot = None;
+                open.links.counted = None;
+            }
+            self.climb(key, 0);
+            self.relink(key);
         }
     }
 
-    // Tickets
+    // Timers
 
-    fn receive(&mut self, at: UnixMillis, ticket: &TicketId, intake: &Intake) {
-        let open = OpenTicket {
-            intake: intake.clone(),
-            received_at: at,
-            status: Status::Received,
-            reading: None,
-            plan: None,
-            requirements: Vec::new(),
-            relaxation_step: 0,
-            epoch: 0,
-            holder: None,
-            offer_expires_at: None,
-            assigned_at: None,
-            target: None,
-            given_intent: None,
-            backoff: [].into(),
-            plan_is_stale: false,
-            planned_at: at,
-            age_due: None,
-        };
-        self.tickets.insert(ticket.clone(), open);
-    }
-
-    fn read(&mut self, at: UnixMillis, ticket: &TicketId, reading: &Reading, plan: &Plan) {
-        self.change(ticket, |open| {
-            open.reading = Some(reading.clone());
-            // Nothing is taken out of an agent's hands because the text was read again.
-            match open.status {
-                Status::Received | Status::Queued => open.set_plan(at, plan),
-                _ => open.plan_is_stale = true,
-            }
-        });
-    }
-
-    fn replan(&mut self, at: UnixMillis, ticket: &TicketId, plan: &Plan) {
-        self.change(ticket, |open| open.set_plan(at, plan));
-    }
-
-    fn relax(&mut self, at: UnixMillis, ticket: &TicketId, step: u32) {
-        let steps =
-            self.policy.as_ref().map(|policy| policy.relaxation.clone()).unwrap_or_default();
-        self.change(ticket, |open| {
-            open.relaxation_step = step;
-            open.backoff.retain(|_, until| *until > at);
-            let index = usize::try_from(step).unwrap_or(usize::MAX).checked_sub(1);
-            if let Some(plan) = &open.plan {
-                let step = index.and_then(|index| steps.get(index));
-                open.requirements = relaxed(&plan.requirements, step);
-            }
-        });
-    }
-
-    fn forget_lapsed_backoff(&mut self, at: UnixMillis, ticket: &TicketId) {
-        self.change(ticket, |open| open.backoff.retain(|_, until| *until > at));
-    }
-
-    fn make_offer(
-        &mut self,
-        at: UnixMillis,
-        offer: &OfferId,
-        agent: &AgentId,
-        expires_at: UnixMillis,
-    ) {
-        self.change(&offer.ticket, |open| {
-            open.status = Status::Offered;
-            open.epoch = offer.epoch;
-            open.holder = Some(agent.clone());
-            open.offer_expires_at = Some(expires_at);
-            open.backoff.retain(|_, until| *until > at);
-        });
-        let Some(open) = self.tickets.get(&offer.ticket) else { return };
-        if let Some(state) = self.agents.get_mut(agent) {
-            state.settle(at);
-            state.hold(&offer.ticket, state.profile.units(&open.intake.channel));
+    /// Moves a timer from `old` to `new`.
+    pub(super) fn rearm(&mut self, old: Option<UnixMillis>, new: Option<UnixMillis>, timer: Timer) {
+        if let Some(at) = old.filter(|_| old != new) {
+            self.timers.remove(&(at, timer));
         }
-    }
-
-    fn accept(&mut self, at: UnixMillis, ticket: &TicketId) {
-        self.change(ticket, |open| {
-            open.status = Status::Assigned;
-            open.offer_expires_at = None;
-            open.assigned_at.get_or_insert(at);
-        });
-    }
-
-    /// Puts a ticket back into the queue; `declined_by` is not asked again for a while.
-    fn let_go(&mut self, at: UnixMillis, ticket: &TicketId, declined_by: Option<&AgentId>) {
-        let backoff_secs = self.policy.as_ref().map_or(0, |policy| policy.decline_backoff_secs);
-        self.release(at, ticket);
-        self.change(ticket, |open| {
-            if open.status == Status::Assigned {
-                open.planned_at = at;
-            }
-            open.status = Status::Queued;
-            open.holder = None;
-            open.offer_expires_at = None;
-            if let Some(agent) = declined_by.filter(|_| backoff_secs > 0) {
-                open.backoff.insert(agent.clone(), at.plus_secs(backoff_secs));
-            }
-        });
-    }
-
-    fn transfer(
-        &mut self,
-        at: UnixMillis,
-        ticket: &TicketId,
-        from: &AgentId,
-        target: &TransferTarget,
-        plan: &Plan,
-    ) {
-        self.let_go(at, ticket, Some(from));
-        self.change(ticket, |open| {
-            open.set_plan(at, plan);
-            match target {
-                TransferTarget::Agent(agent) => {
-                    open.target = Some(agent.clone());
-                    open.backoff.remove(agent);
-                }
-                TransferTarget::Intent(intent) => open.given_intent = Some(intent.clone()),
-                TransferTarget::Skills => {}
-            }
-        });
-    }
-
-    /// Forgets a ticket; returns the units its holder had taken for it.
-    fn close(&mut self, at: UnixMillis, ticket: &TicketId) -> u32 {
-        let units = self.release(at, ticket);
-        self.change(ticket, |open| {
-            open.status = Status::Completed;
-            open.offer_expires_at = None;
-        });
-        self.tickets.remove(ticket);
-        units
-    }
-
-    fn release(&mut self, at: UnixMillis, ticket: &TicketId) -> u32 {
-        let Some(holder) = self.tickets.get(ticket).and_then(|open| open.holder.clone()) else {
-            return 0;
-        };
-        let Some(agent) = self.agents.get_mut(&holder) else { return 0 };
-        agent.settle(at);
-        let units = agent.let_go(ticket);
-        if agent.held.is_empty() {
-            let return_at = agent.return_at.take();
-            self.disarm(return_at, Timer::Return(holder));
-        }
-        units
-    }
-
-    // Places in the queue and timers follow from a ticket: taken away before each change, put back after.
-
-    fn change(&mut self, ticket: &TicketId, change: impl FnOnce(&mut OpenTicket)) {
-        let Some(mut open) = self.tickets.remove(ticket) else { return };
-        self.unlink(ticket, &open);
-        change(&mut open);
-        open.age_due = self.next_age_due(&open);
-        self.link(ticket, &open);
-        self.tickets.insert(ticket.clone(), open);
-    }
-
-    fn link(&mut self, ticket: &TicketId, open: &OpenTicket) {
-        if open.status == Status::Queued {
-            self.queue.insert(open.class(), open.place(ticket));
-            for (agent, until) in &open.backoff {
-                self.timers.insert((*until, Timer::Backoff(ticket.clone(), agent.clone())));
-            }
-        }
-        self.rearm(None, open.age_due, Timer::Age(ticket.clone()));
-        self.rearm(None, open.offer_expires_at, Timer::Offer(ticket.clone()));
-    }
-
-    fn unlink(&mut self, ticket: &TicketId, open: &OpenTicket) {
-        if open.status == Status::Queued {
-            self.queue.remove(&open.class(), &open.place(ticket));
-            for (agent, until) in &open.backoff {
-                self.disarm(Some(*until), Timer::Backoff(ticket.clone(), agent.clone()));
-            }
-        }
-        self.disarm(open.age_due, Timer::Age(ticket.clone()));
-        self.disarm(open.offer_expires_at, Timer::Offer(ticket.clone()));
-    }
-
-    /// Returns when a waiting ticket reaches its next relaxation step or triage.
-    fn next_age_due(&self, open: &OpenTicket) -> Option<UnixMillis> {
-        let policy = self.policy.as_ref()?;
-        let plan = open.plan.as_ref()?;
-        if !matches!(open.status, Status::Queued | Status::Offered) {
-            return None;
-        }
-        let next_step = usize::try_from(open.relaxation_step).ok()?;
-        let step = policy.relaxation.get(next_step);
-        let step_due = step.map(|step| open.received_at.plus_secs(step.after_secs));
-        // Not while an agent considers it: that is the suitable person it waited for.
-        let waits = open.status == Status::Queued && plan.triage.is_none();
-        let triage_secs = policy.triage_after_secs.filter(|_| waits);
-        let triage_due = triage_secs.map(|secs| open.planned_at.plus_secs(secs));
-        step_due.into_iter().chain(triage_due).min()
-    }
-
-    fn rearm(&mut self, old: Option<UnixMillis>, new: Option<UnixMillis>, timer: Timer) {
-        self.disarm(old, timer.clone());
+        // One that was taken out because it was due, and is due again at once, is put back.
         if let Some(at) = new {
             self.timers.insert((at, timer));
         }
     }
 
-    fn disarm(&mut self, at: Option<UnixMillis>, timer: Timer) {
-        if let Some(at) = at {
-            self.timers.remove(&(at, timer));
-        }
+    fn begin_wrap_up(&mut self, at: UnixMillis, agent: &AgentId, wrap_up: WrapUp) {
+        self.change_agent(at, agent, |agent| agent.begin_wrap_up(wrap_up));
     }
 }
 
-impl OpenTicket {
-    fn set_plan(&mut self, at: UnixMillis, plan: &Plan) {
-        if self.status == Status::Received {
-            self.status = Status::Queued;
-        }
-        self.target = None;
-        self.requirements = plan.requirements.clone();
-        self.relaxation_step = 0;
-        self.plan_is_stale = false;
-        self.plan = Some(plan.clone());
-        self.planned_at = at;
-    }
+/// Returns the timers of an agent and when each is due.
+fn agent_timers(key: AgentKey, agent: &AgentState) -> [(Option<UnixMillis>, Timer); 7] {
+    [
+        (agent.lease_until, Timer::Lease(key)),
+        (agent.return_at, Timer::Return(key)),
+        (agent.next_wrap_up(), Timer::WrapUp(key)),
+        (agent.shift_at, Timer::Shift(key)),
+        (agent.rest_until, Timer::Rest(key)),
+        (agent.strained_at, Timer::Strain(key)),
+        (agent.ramp_at, Timer::Ramp(key)),
+    ]
 }

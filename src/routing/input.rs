@@ -137,6 +137,13 @@ pub enum Input {
         /// Where to.
         target: Transfer,
     },
+    /// A supervisor gives a ticket that nobody has accepted to an agent.
+    Assign {
+        /// The ticket.
+        ticket: TicketId,
+        /// The agent.
+        agent: AgentId,
+    },
     /// The platform cancels a ticket.
     Cancel {
         /// The ticket.
@@ -194,6 +201,20 @@ pub enum Rejection {
         ticket: TicketId,
         /// The agent.
         agent: AgentId,
+    },
+    /// Somebody has accepted the ticket.
+    #[error("ticket {ticket} is assigned; whoever has it can transfer it")]
+    TicketAssigned {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// The agent lacks what the ticket needs whatever happens.
+    #[error("agent {agent} does not meet the permanent requirement of {skill}")]
+    AgentUnfit {
+        /// The agent.
+        agent: AgentId,
+        /// The skill.
+        skill: SkillId,
     },
     /// The offer lapsed, was answered, was revoked, or was made to somebody else.
     #[error("offer {0} is not live for this agent")]

@@ -1,207 +1,249 @@
-//! Who gets which ticket, and the record of why.
+//! Who is asked for which ticket.
 //!
-//! Work-conserving: after every step no eligible agent with room stands beside a waiting ticket.
-//! Among eligible agents the one with the longest cumulative idleness is asked, then the one with
-//! the greater proficiency surplus, then by identifier: never by the order of a map.
+//! Work-conserving: after every step no eligible agent with room stands beside a waiting ticket, unless
+//! the policy lets them gather for a batch. Among eligible agents the policy's choice is asked, by
+//! default the one with the longest cumulative idleness, then the one with the greater proficiency
+//! surplus, then who was free first and who was added first: never by the order of a map.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{
-    queue::Class,
-    state::{AgentState, OpenTicket, State},
+    free::Standing,
+    index::MatchIndex,
+    queue::Rank,
+    slab::{AgentKey, ClassKey, TicketKey},
+    state::State,
+    step::Step,
+    tickets::OpenTicket,
 };
 use crate::domain::{
-    agent::Presence,
-    decision::{Candidate, Decision, Exclusion, Rule},
-    id::{AgentId, SkillId, TicketId},
-    limits::{DECISION_CANDIDATES_MAX, EXCLUSION_AGENTS_MAX},
-    policy::Requirement,
-    ticket::Status,
-    time::UnixMillis,
+    event::Event, id::OfferId, limits::DECISION_CANDIDATES_MAX, policy::AgentChoice,
+    ticket::Status, time::UnixMillis,
 };
 
-/// Why an agent may not take a ticket, and how far from it the agent is (0 is nearest).
-struct Obstacle<'a> {
-    rule: Rule,
-    skill: Option<&'a SkillId>,
-    distance: u64,
+/// Of how many agents, best first, the one with the smallest share of hard tickets is asked.
+const SPREAD_OVER: usize = 8;
+
+/// An agent who could take a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Eligible {
+    /// How often the agent passed on it.
+    pub(super) declines: u32,
+    pub(super) standing: Standing,
 }
 
-/// Agents kept out, with their distances, by rule and skill.
-type Obstacles<'a> = BTreeMap<(Rule, Option<&'a SkillId>), Vec<(u64, &'a AgentId)>>;
+/// The agents who could take a ticket.
+#[derive(Debug)]
+pub(super) struct Ranking {
+    /// The first few, best first.
+    pub(super) first: Vec<Eligible>,
+    /// How many there are.
+    pub(super) count: usize,
+    /// How many more are left in peace because they passed on it.
+    pub(super) backing_off: usize,
+}
 
 impl State {
-    /// Returns the waiting ticket that `agent` should be asked for next.
-    pub(super) fn next_ticket_for(&self, agent: &AgentId, now: UnixMillis) -> Option<TicketId> {
-        let state = self.agents.get(agent).filter(|state| state.presence == Presence::Available)?;
-        let class_fits = |class: &Class| {
-            class.target.as_ref().is_none_or(|target| target == agent)
-                && skills_fit(&class.requirements, state)
-                && has_room(state, &class.channel)
+    /// Returns the waiting ticket that an agent should be asked for next.
+    pub(super) fn next_ticket_for(&self, key: AgentKey, now: UnixMillis) -> Option<Rank> {
+        let agent = self.agents.get(key).filter(|agent| agent.is_on_duty())?;
+        let room = agent.room();
+        let backs_off = |ticket: TicketKey| {
+            let open = self.tickets.get(ticket);
+            open.is_some_and(|open| open.backs_off(&agent.profile.agent, now))
         };
-        let ticket_fits = |ticket: &TicketId| {
-            self.tickets.get(ticket).is_some_and(|open| !backs_off(open, agent, now))
+        let classes = || {
+            let memberships = self.index.memberships(key).iter();
+            memberships.filter(move |m| MatchIndex::has_room(m, room)).filter_map(|membership| {
+                let class = self.index.classes.get(membership.class)?;
+                let open = !self.closed || class.spec.around_the_clock;
+                (open && class.waiting.len() > 0).then_some(class)
+            })
         };
-        self.queue.first(class_fits, ticket_fits).cloned()
+        let first = classes().filter_map(|class| class.waiting.head(now)).min()?;
+        // Looking at one ticket is cheaper than at the first of every class.
+        if !backs_off(first.ticket) {
+            return Some(first);
+        }
+        classes().filter_map(|class| class.waiting.first(now, |t| !backs_off(t))).min()
     }
 
-    /// Returns who is eligible for a waiting ticket, who is not and why; the first candidate is chosen.
-    pub(super) fn decide(&self, ticket: &TicketId, now: UnixMillis) -> Option<Decision> {
-        let open = self.tickets.get(ticket).filter(|open| open.status == Status::Queued)?;
-        let mut eligible: Vec<Eligible<'_>> = Vec::new();
-        let mut obstacles = Obstacles::new();
-        for (id, agent) in &self.agents {
-            match obstacle(open, id, agent, now) {
-                None => eligible.push(Eligible::new(open, id, agent, now)),
-                Some(found) => obstacles
-                    .entry((found.rule, found.skill))
-                    .or_default()
-                    .push((found.distance, id)),
+    /// Returns who could take a ticket if it were in `class`.
+    pub(super) fn ranking(&self, open: &OpenTicket, class: ClassKey, now: UnixMillis) -> Ranking {
+        let nobody = Ranking { first: Vec::new(), count: 0, backing_off: 0 };
+        let Some(found) = self.index.classes.get(class) else { return nobody };
+        if self.closed && !found.spec.around_the_clock {
+            return nobody;
+        }
+        let (loose, as_they_were) = self.index.loose(class, &self.agents, now);
+        let all = found.free.len() - as_they_were + loose.len();
+        let (asked_before, backing_off) = self.decliners(open, class, now);
+        let is_new = |standing: &Standing| {
+            open.declined.is_empty()
+                || self
+                    .agents
+                    .get(standing.key.agent)
+                    .is_some_and(|agent| open.decline_of(&agent.profile.agent).is_none())
+        };
+        let in_order = |s: &Standing| !self.index.is_loose(s.key.agent) && is_new(s);
+        let mut standings: Vec<Standing> = if self.chooses_at_random() {
+            let all = found.free.all(now).filter(in_order);
+            all.map(|standing| shuffled(standing, open)).collect()
+        } else {
+            found.free.best_first(now).filter(in_order).take(SPREAD_OVER).collect()
+        };
+        let random = self.chooses_at_random();
+        let draw = |standing| if random { shuffled(standing, open) } else { standing };
+        standings.extend(loose.into_iter().filter(is_new).map(draw));
+        standings.sort_unstable();
+        standings.truncate(SPREAD_OVER);
+        let fresh = standings.into_iter().map(|standing| Eligible { declines: 0, standing });
+        let mut first: Vec<Eligible> = fresh.collect();
+        self.spread_hard(open, &mut first);
+        first.extend(asked_before);
+        first.truncate(DECISION_CANDIDATES_MAX);
+        Ranking { first, count: all - backing_off, backing_off }
+    }
+
+    fn chooses_at_random(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.agent_choice == AgentChoice::Random)
+    }
+
+    /// Returns those who passed on a ticket and may be asked again, best first, and how many may not.
+    fn decliners(
+        &self,
+        open: &OpenTicket,
+        class: ClassKey,
+        now: UnixMillis,
+    ) -> (Vec<Eligible>, usize) {
+        let mut again = Vec::new();
+        let mut backing_off = 0;
+        for declined in &open.declined {
+            let Some(key) = self.agents.key(&declined.agent) else { continue };
+            let Some(agent) = self.agents.get(key) else { continue };
+            let Some(standing) = self.index.standing((key, agent), class, now) else { continue };
+            if declined.until.is_some_and(|until| until > now) {
+                backing_off += 1;
+            } else {
+                again.push(Eligible { declines: declined.times, standing });
             }
         }
-        eligible.sort_by(|a, b| {
-            let by_surplus = b.proficiency_surplus.cmp(&a.proficiency_surplus);
-            b.idle_us.cmp(&a.idle_us).then(by_surplus).then_with(|| a.agent.cmp(b.agent))
-        });
-        let eligible_count = u32::try_from(eligible.len()).unwrap_or(u32::MAX);
-        let candidates: Vec<Candidate> =
-            eligible.iter().take(DECISION_CANDIDATES_MAX).map(Eligible::candidate).collect();
-        let exclusions = exclusions(obstacles);
-        Some(Decision {
-            counterfactual: counterfactual(&candidates, &exclusions),
-            requirements: open.requirements.clone(),
-            relaxation_step: open.relaxation_step,
-            waited_ms: now.millis_since(open.received_at),
-            eligible_count,
-            candidates,
-            exclusions,
-        })
+        again.sort_unstable();
+        (again, backing_off)
     }
 
-    /// Returns whether an agent still has the skills a ticket needs now.
-    pub(super) fn fits(&self, ticket: &TicketId, agent: &AgentId) -> bool {
-        match (self.tickets.get(ticket), self.agents.get(agent)) {
-            (Some(open), Some(agent)) => skills_fit(&open.requirements, agent),
-            _ => false,
+    /// Returns whether a ticket is one of those that are spread over the agents.
+    pub(super) fn spreads(&self, open: &OpenTicket) -> bool {
+        let spreads = self.policy.as_ref().is_some_and(|policy| policy.spread_hard_tickets);
+        spreads && open.plan.as_ref().is_some_and(|plan| plan.hard)
+    }
+
+    /// Moves the agent with the smallest share of hard tickets to the front.
+    fn spread_hard(&self, open: &OpenTicket, first: &mut [Eligible]) {
+        if !self.spreads(open) {
+            return;
+        }
+        let share = |eligible: &Eligible| {
+            let agent = self.agents.get(eligible.standing.key.agent);
+            agent.map_or((0, 1), |agent| (agent.hard_taken, agent.taken.max(1)))
+        };
+        let at = (0..first.len()).min_by(|a, b| {
+            let (a, b) = (first.get(*a).map_or((0, 1), share), first.get(*b).map_or((0, 1), share));
+            (u128::from(a.0) * u128::from(b.1)).cmp(&(u128::from(b.0) * u128::from(a.1)))
+        });
+        if let Some(front) = at.and_then(|at| first.get_mut(..=at)) {
+            front.rotate_right(1);
         }
     }
 }
 
-/// An agent who could take a ticket, before it is known who is named in the record.
-struct Eligible<'a> {
-    agent: &'a AgentId,
-    idle_us: u64,
-    proficiency_surplus: u32,
+/// Gives a standing an order drawn from the ticket and the agent: the same in every replay.
+fn shuffled(mut standing: Standing, open: &OpenTicket) -> Standing {
+    let seed = open.number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(open.epoch);
+    let agent = standing.key.agent.draw(seed);
+    standing.key.order = i128::from(agent);
+    standing
 }
 
-impl<'a> Eligible<'a> {
-    fn new(open: &OpenTicket, id: &'a AgentId, agent: &AgentState, now: UnixMillis) -> Self {
-        let surplus = open.requirements.iter().map(|need| {
-            let has = agent.profile.skills.get(&need.skill).copied().unwrap_or(0);
-            u32::from(has.saturating_sub(need.proficiency_min))
-        });
-        Self { agent: id, idle_us: agent.idle_us_at(now), proficiency_surplus: surplus.sum() }
-    }
-
-    fn candidate(&self) -> Candidate {
-        Candidate {
-            agent: self.agent.clone(),
-            idle_ms: self.idle_us / 1000,
-            proficiency_surplus: self.proficiency_surplus,
-        }
-    }
-}
-
-/// Returns the first rule that keeps an agent from a ticket, in the order of [`Rule`].
-fn obstacle<'a>(
-    open: &'a OpenTicket,
-    id: &AgentId,
-    agent: &AgentState,
-    now: UnixMillis,
-) -> Option<Obstacle<'a>> {
-    let found = |rule, skill, distance| Some(Obstacle { rule, skill, distance });
-    if open.target.as_ref().is_some_and(|target| target != id) {
-        return found(Rule::NotTheTransferTarget, None, 0);
-    }
-    let missing = |need: &&Requirement| !agent.profile.skills.contains_key(&need.skill);
-    if let Some(need) = open.requirements.iter().find(missing) {
-        let count = open.requirements.iter().filter(missing).count();
-        return found(Rule::SkillMissing, Some(&need.skill), u64::try_from(count).unwrap_or(0));
-    }
-    let gap = |need: &Requirement| {
-        let has = agent.profile.skills.get(&need.skill).copied().unwrap_or(0);
-        u64::from(need.proficiency_min.saturating_sub(has))
-    };
-    if let Some(need) = open.requirements.iter().find(|need| gap(need) > 0) {
-        let distance = open.requirements.iter().map(gap).sum();
-        return found(Rule::ProficiencyTooLow, Some(&need.skill), distance);
-    }
-    if agent.presence != Presence::Available {
-        return found(Rule::NotAvailable, None, agent.presence as u64);
-    }
-    if !has_room(agent, &open.intake.channel) {
-        return found(Rule::NoCapacity, None, u64::from(agent.used_units()));
-    }
-    let until = open.backoff.get(id).filter(|until| **until > now)?;
-    found(Rule::DeclinedRecently, None, until.millis_since(now))
-}
-
-fn skills_fit(requirements: &[Requirement], agent: &AgentState) -> bool {
-    requirements.iter().all(|need| {
-        agent.profile.skills.get(&need.skill).is_some_and(|has| *has >= need.proficiency_min)
-    })
-}
-
-fn has_room(agent: &AgentState, channel: &str) -> bool {
-    agent.used_units().saturating_add(agent.profile.units(channel)) <= agent.profile.capacity_units
-}
-
-fn backs_off(open: &OpenTicket, agent: &AgentId, now: UnixMillis) -> bool {
-    open.backoff.get(agent).is_some_and(|until| *until > now)
-}
-
-fn exclusions(obstacles: Obstacles<'_>) -> Vec<Exclusion> {
-    // The last rules to be checked are the nearest to eligible.
-    obstacles
-        .into_iter()
-        .rev()
-        .map(|((rule, skill), mut agents)| {
-            agents.sort();
-            let nearest = agents.iter().take(EXCLUSION_AGENTS_MAX);
-            Exclusion {
-                rule,
-                skill: skill.cloned(),
-                agent_count: u32::try_from(agents.len()).unwrap_or(u32::MAX),
-                agents: nearest.map(|(_, id)| (*id).clone()).collect(),
+impl Step<'_> {
+    /// Offers what can be offered, in the order of the queue.
+    ///
+    /// Only tickets that changed, and tickets that an agent who changed could take, can have become
+    /// matchable: everybody else was matched in an earlier step.
+    pub(super) fn match_waiting(&mut self) {
+        let now = self.now;
+        let waiting = std::mem::take(&mut self.tickets);
+        let mut tickets: BTreeSet<Rank> =
+            waiting.into_iter().filter_map(|ticket| self.rank(ticket)).collect();
+        let free = std::mem::take(&mut self.agents);
+        let next = |step: &Self, agent| Some((step.state.next_ticket_for(agent, now)?, agent));
+        let mut agents: BTreeSet<(Rank, AgentKey)> =
+            free.into_iter().filter_map(|agent| next(self, agent)).collect();
+        loop {
+            let by_ticket = tickets.first().copied();
+            let by_agent = agents.first().copied();
+            match (by_ticket, by_agent) {
+                (Some(rank), by_agent) if by_agent.is_none_or(|(other, _)| rank <= other) => {
+                    tickets.remove(&rank);
+                    self.offer(rank.ticket);
+                }
+                (_, Some((rank, agent))) => {
+                    agents.remove(&(rank, agent));
+                    let current = next(self, agent);
+                    // Somebody else took it: the agent waits for the turn of the next one.
+                    if current.is_none_or(|(current, _)| current != rank) {
+                        agents.extend(current);
+                    } else if self.offer(rank.ticket) {
+                        agents.extend(next(self, agent));
+                    }
+                }
+                _ => break,
             }
-        })
-        .collect()
-}
-
-/// Says what the smallest change to a decision would have done.
-fn counterfactual(candidates: &[Candidate], exclusions: &[Exclusion]) -> Option<String> {
-    if let [_, second, ..] = candidates {
-        return Some(format!("Without the first choice, {} would have been asked.", second.agent));
-    }
-    let nearest = exclusions.first()?;
-    let agent = nearest.agents.first()?;
-    let skill = nearest.skill.as_ref();
-    let condition = match (nearest.rule, skill) {
-        (Rule::DeclinedRecently, _) => format!("Had {agent} not just declined it"),
-        (Rule::NoCapacity, _) => format!("With room for one more ticket, {agent}"),
-        (Rule::NotAvailable, _) => format!("If available, {agent}"),
-        (Rule::ProficiencyTooLow, Some(skill)) => {
-            format!("With the needed proficiency in {skill}, {agent}")
         }
-        (Rule::SkillMissing, Some(skill)) => format!("With the skill {skill}, {agent}"),
-        _ => return None,
-    };
-    let named = matches!(nearest.rule, Rule::DeclinedRecently);
-    let who = if named { format!(", {agent}") } else { String::new() };
-    let verb = if candidates.is_empty() {
-        "would have been asked"
-    } else {
-        "would have been eligible too"
-    };
-    Some(format!("{condition}{who} {verb}."))
+    }
+
+    fn rank(&self, ticket: TicketKey) -> Option<Rank> {
+        let open = self.state.tickets.get(ticket)?;
+        Some(open.spot(ticket, &open.links.spot?).rank(self.now))
+    }
+
+    /// Offers a waiting ticket to the best agent, or records why there is none.
+    pub(super) fn offer(&mut self, key: TicketKey) -> bool {
+        self.state.index.settle_crowd(&self.state.agents);
+        let Some(decision) = self.state.decide(key, self.now) else { return false };
+        let Some(open) = self.state.tickets.get(key) else { return false };
+        let ticket = open.ticket.clone();
+        let event = match decision.candidates.first() {
+            None => Event::TicketQueued { ticket, decision: Box::new(decision) },
+            Some(best) => Event::OfferMade {
+                offer: OfferId { ticket, epoch: open.epoch + 1 },
+                agent: best.agent.clone(),
+                expires_at: self.now.plus_secs(self.offer_timeout_secs()),
+                decision: Box::new(decision),
+            },
+        };
+        let offered = matches!(event, Event::OfferMade { .. });
+        self.record(event);
+        offered
+    }
+
+    pub(super) fn offer_timeout_secs(&self) -> u32 {
+        self.state.policy.as_ref().map_or(0, |policy| policy.offer_timeout_secs)
+    }
+
+    /// Plans tickets anew that came back to the queue and were read again, or met a new policy, while an
+    /// agent had them. Returns whether there were any.
+    pub(super) fn replan_stale(&mut self) -> bool {
+        let stale = |key: &&TicketKey| {
+            self.state.tickets.get(**key).is_some_and(|open| {
+                open.plan_is_stale
+                    && open.status == Status::Queued
+                    && !super::plan::by_a_person(open)
+            })
+        };
+        let tickets: Vec<TicketKey> = self.tickets.iter().filter(stale).copied().collect();
+        let any = !tickets.is_empty();
+        tickets.into_iter().for_each(|ticket| self.replan(ticket));
+        any
+    }
 }

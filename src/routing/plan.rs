@@ -1,11 +1,13 @@
 //! From a reading and a policy to what routing looks for.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use super::tickets::OpenTicket;
 use crate::domain::{
+    condition::{Condition, Facts},
     id::SkillId,
     limits::HEAD_START_SECS_MAX,
-    policy::{Plan, Policy, RelaxationStep, Requirement, Route, TriageReason},
+    policy::{Plan, Policy, RelaxationStep, Requirement, Route, SkillLevel, TriageReason},
     reading::{Reading, ReadingSource, Urgency},
     ticket::Intake,
 };
@@ -15,14 +17,58 @@ pub(super) const TRIAGE: &str = "triage";
 /// Name of the plan when only the language is known.
 pub(super) const LANGUAGE: &str = "language";
 /// Name of the plan after a transfer to an agent or to skills.
-pub(super) const TRANSFER: &str = "transfer";
+const TRANSFER: &str = "transfer";
+/// Name of the plan of a ticket that a supervisor gave to an agent.
+const BY_HAND: &str = "by_hand";
+
+/// Probability of a negative sentiment from which on a ticket counts as hard.
+const HARD_NEGATIVE_MIN: f64 = 0.8;
+
+/// Waiting tickets by route, but for the one that is planned.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting<'a> {
+    by_route: &'a BTreeMap<String, u32>,
+    own: Option<&'a str>,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn without(by_route: &'a BTreeMap<String, u32>, open: &'a OpenTicket) -> Self {
+        Self { by_route, own: open.links.counted.as_ref().map(|plan| plan.route.as_str()) }
+    }
+
+    fn count(self, route: &str) -> u32 {
+        let all = self.by_route.get(route).copied().unwrap_or(0);
+        all.saturating_sub(u32::from(self.own == Some(route)))
+    }
+}
+
+/// Plans a ticket by what was read, or by the intent an agent gave.
+pub(super) fn plan_for(
+    policy: &Policy,
+    open: &OpenTicket,
+    reading: &Reading,
+    waiting: Waiting<'_>,
+) -> Plan {
+    match &open.given_intent {
+        Some(intent) => plan_by_intent(policy, &open.intake, reading, intent, waiting),
+        None => plan(policy, &open.intake, reading, waiting),
+    }
+}
+
+/// Returns whether a person, or long waiting, decided the way of a ticket.
+pub(super) fn by_a_person(open: &OpenTicket) -> bool {
+    open.plan.as_ref().is_some_and(|plan| {
+        [TRANSFER, BY_HAND].contains(&plan.route.as_str())
+            || plan.triage == Some(TriageReason::WaitedTooLong)
+    })
+}
 
 /// Plans a ticket that was read.
-pub(super) fn plan(policy: &Policy, intake: &Intake, reading: &Reading) -> Plan {
+fn plan(policy: &Policy, intake: &Intake, reading: &Reading, waiting: Waiting<'_>) -> Plan {
     let language = intake.language.as_ref().or(reading.language.as_ref());
     let language_skill = language.and_then(|code| policy.language_skills.get(code));
     let urgency = if reading.language_supported { reading.urgency } else { Urgency::Normal };
-    let mut builder = Builder::new(policy, intake, urgency);
+    let mut builder = Builder::new(policy, intake, (reading, urgency), waiting);
     if let Some(skill) = language_skill {
         builder.need(skill, 1, false);
     }
@@ -44,9 +90,10 @@ pub(super) fn plan_by_intent(
     intake: &Intake,
     reading: &Reading,
     intent: &str,
+    waiting: Waiting<'_>,
 ) -> Plan {
     let language = intake.language.as_ref().or(reading.language.as_ref());
-    let mut builder = Builder::new(policy, intake, reading.urgency);
+    let mut builder = Builder::new(policy, intake, (reading, reading.urgency), waiting);
     if let Some(skill) = language.and_then(|code| policy.language_skills.get(code)) {
         builder.need(skill, 1, false);
     }
@@ -55,14 +102,13 @@ pub(super) fn plan_by_intent(
 
 /// Plans a ticket for triage because nobody suitable took it. Only permanent needs stay.
 pub(super) fn plan_after_waiting(policy: &Policy, intake: &Intake, plan: &Plan) -> Plan {
-    let triage =
-        Requirement { skill: policy.triage_skill.clone(), proficiency_min: 1, permanent: true };
+    let triage = Requirement::new(policy.triage_skill.clone(), 1, true);
     let permanent = intake.requirements.iter().filter(|need| need.permanent);
     Plan {
         policy_version: policy.version,
         route: TRIAGE.to_owned(),
         triage: Some(TriageReason::WaitedTooLong),
-        requirements: merged(permanent.cloned().chain([triage])),
+        requirements: merged(permanent.cloned().chain([triage])).into(),
         ..plan.clone()
     }
 }
@@ -79,22 +125,52 @@ pub(super) fn plan_transfer(
         policy_version: policy.version,
         route: TRANSFER.to_owned(),
         triage: None,
-        requirements: merged(permanent.chain(requirements)),
+        requirements: merged(permanent.chain(requirements)).into(),
         ..plan.clone()
     }
 }
 
-/// Returns what is left of `requirements` after a relaxation step. Permanent ones stay as they are.
-#[must_use]
-pub fn relaxed(requirements: &[Requirement], step: Option<&RelaxationStep>) -> Vec<Requirement> {
-    let Some(step) = step else { return requirements.to_vec() };
+/// Plans a ticket that nobody has read, and that the agent a supervisor named will not take any more.
+pub(super) fn plan_unread(policy: &Policy, intake: &Intake, plan: &Plan) -> Plan {
+    let triage = TriageReason::Unread;
+    Plan { triage: Some(triage), ..plan_after_waiting(policy, intake, plan) }
+}
+
+/// Plans a ticket that a supervisor gives to an agent. Only permanent needs stay, and it goes first.
+pub(super) fn plan_by_hand(policy: &Policy, intake: &Intake, plan: Option<&Plan>) -> Plan {
+    let of_plan = plan.map_or(&[][..], |plan| &plan.requirements[..]);
+    let permanent = intake.requirements.iter().chain(of_plan).filter(|need| need.permanent);
+    Plan {
+        policy_version: policy.version,
+        route: BY_HAND.to_owned(),
+        triage: None,
+        requirements: merged(permanent.cloned()).into(),
+        head_start_secs: HEAD_START_SECS_MAX,
+        target_secs: plan.map_or(intake.target_secs, |plan| plan.target_secs),
+        preferred: Arc::default(),
+        around_the_clock: true,
+        overflowed: None,
+        hard: plan.is_some_and(|plan| plan.hard),
+    }
+}
+
+/// Returns what is left of requirements after a relaxation step. Permanent ones stay as they are.
+pub(super) fn relaxed(
+    requirements: impl Iterator<Item = Requirement>,
+    step: Option<&RelaxationStep>,
+) -> Vec<Requirement> {
+    let Some(step) = step else { return requirements.collect() };
+    let lowered = |level: u8| level.saturating_sub(step.proficiency_reduction).max(1);
     requirements
-        .iter()
         .filter(|need| need.permanent || !step.drop_requirements)
-        .map(|need| {
-            let lowered = need.proficiency_min.saturating_sub(step.proficiency_reduction).max(1);
-            let proficiency_min = if need.permanent { need.proficiency_min } else { lowered };
-            Requirement { proficiency_min, ..need.clone() }
+        .map(|mut need| {
+            if !need.permanent {
+                need.proficiency_min = lowered(need.proficiency_min);
+                for other in &mut need.alternatives {
+                    other.proficiency_min = lowered(other.proficiency_min);
+                }
+            }
+            need
         })
         .collect()
 }
@@ -118,32 +194,79 @@ fn trusted_intent<'a>(policy: &Policy, reading: &'a Reading) -> Result<&'a str, 
 struct Builder<'a> {
     policy: &'a Policy,
     intake: &'a Intake,
+    reading: &'a Reading,
     urgency: Urgency,
+    waiting: Waiting<'a>,
     needs: Vec<Requirement>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(policy: &'a Policy, intake: &'a Intake, urgency: Urgency) -> Self {
-        Self { policy, intake, urgency, needs: intake.requirements.clone() }
+    fn new(
+        policy: &'a Policy,
+        intake: &'a Intake,
+        (reading, urgency): (&'a Reading, Urgency),
+        waiting: Waiting<'a>,
+    ) -> Self {
+        Self { policy, intake, reading, urgency, waiting, needs: intake.requirements.clone() }
     }
 
     fn need(&mut self, skill: &SkillId, proficiency_min: u8, permanent: bool) {
-        self.needs.push(Requirement { skill: skill.clone(), proficiency_min, permanent });
+        self.needs.push(Requirement::new(skill.clone(), proficiency_min, permanent));
     }
 
     fn by_intent(mut self, intent: &str, language: Option<&str>) -> Plan {
-        let found = self
-            .policy
-            .routes
-            .iter()
-            .find(|route| matches(route, self.intake, intent, language, self.urgency));
-        match found {
-            None => self.triage(TriageReason::NoRoute),
-            Some(route) => {
-                self.needs.extend(route.requirements.iter().cloned());
-                self.build(&route.name, Some(route))
-            }
-        }
+        let found = self.policy.routes.iter().find(|route| self.matches(route, intent, language));
+        let Some(found) = found else { return self.triage(TriageReason::NoRoute) };
+        let route = self.overflow_of(found).unwrap_or(found);
+        self.needs.extend(route.requirements.iter().cloned());
+        let overflowed = (route.name != found.name).then(|| found.name.clone());
+        Plan { overflowed, ..self.build(&route.name, Some(route)) }
+    }
+
+    fn matches(&self, route: &Route, intent: &str, language: Option<&str>) -> bool {
+        let (wanted, intake) = (&route.matches, self.intake);
+        let one_of = |list: &[String], value: Option<&str>| {
+            list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value))
+        };
+        wanted.takes_intent(intent)
+            && one_of(&wanted.languages, language)
+            && one_of(&wanted.channels, Some(&intake.channel))
+            && (wanted.urgencies.is_empty() || wanted.urgencies.contains(&self.urgency))
+            && wanted
+                .attributes
+                .iter()
+                .all(|(name, value)| intake.attributes.get(name) == Some(value))
+            && route.when.as_ref().is_none_or(|condition| self.holds(condition, intent, language))
+    }
+
+    fn holds(&self, condition: &Condition, intent: &str, language: Option<&str>) -> bool {
+        let (reading, intake) = (self.reading, self.intake);
+        let present = reading.intents.iter().filter(|intent| intent.present);
+        let intents: Vec<&str> = present.map(|intent| &*intent.intent).collect();
+        let read = reading.intents.iter().find(|read| &*read.intent == intent);
+        condition.holds(&Facts {
+            intent: Some(intent),
+            // One that a person gave is certain.
+            intent_confidence: read.map_or(1.0, |read| read.probability),
+            intents: &intents,
+            out_of_scope: reading.out_of_scope,
+            sentiment: reading.sentiment.label(),
+            sentiment_score: reading.sentiment_score,
+            urgency: self.urgency.label(),
+            urgency_score: reading.urgency_score,
+            language,
+            channel: &intake.channel,
+            priority: intake.priority,
+            attributes: &intake.attributes,
+        })
+    }
+
+    /// Returns the route to take in place of one that is full.
+    fn overflow_of(&self, route: &Route) -> Option<&'a Route> {
+        let max = route.waiting_max?;
+        let is_full = self.waiting.count(&route.name) >= max;
+        let other = route.overflow.as_ref().filter(|_| is_full)?;
+        self.policy.routes.iter().find(|route| route.name == *other)
     }
 
     fn triage(mut self, reason: TriageReason) -> Plan {
@@ -163,38 +286,37 @@ impl<'a> Builder<'a> {
             policy_version: self.policy.version,
             route: name.to_owned(),
             triage: None,
-            requirements: merged(self.needs),
+            hard: is_hard(self.intake, self.reading, self.urgency),
+            requirements: merged(self.needs).into(),
             head_start_secs: by_text.saturating_add(by_priority),
             target_secs: self.intake.target_secs.or(route.and_then(|route| route.target_secs)),
+            preferred: route.map_or_else(Arc::default, |route| route.preferred[..].into()),
+            around_the_clock: route.is_some_and(|route| route.around_the_clock),
+            overflowed: None,
         }
     }
 }
 
-fn matches(
-    route: &Route,
-    intake: &Intake,
-    intent: &str,
-    language: Option<&str>,
-    urgency: Urgency,
-) -> bool {
-    let wanted = &route.matches;
-    let one_of = |list: &[String], value: Option<&str>| {
-        list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value))
-    };
-    wanted.takes_intent(intent)
-        && one_of(&wanted.languages, language)
-        && one_of(&wanted.channels, Some(&intake.channel))
-        && (wanted.urgencies.is_empty() || wanted.urgencies.contains(&urgency))
-        && wanted.attributes.iter().all(|(name, value)| intake.attributes.get(name) == Some(value))
+/// Returns whether a ticket is hard on people: angry, urgent or long.
+fn is_hard(intake: &Intake, reading: &Reading, urgency: Urgency) -> bool {
+    let angry =
+        reading.language_supported && reading.sentiment_probabilities[0] >= HARD_NEGATIVE_MIN;
+    angry || urgency >= Urgency::High || intake.is_long
 }
 
-/// Joins requirements of the same skill: the higher proficiency, and permanent if one is.
+/// Joins requirements of the same skill and the same alternatives: the higher proficiency, permanent if
+/// one is. Others stay side by side, as all must be met.
 fn merged(requirements: impl IntoIterator<Item = Requirement>) -> Vec<Requirement> {
-    let mut by_skill: BTreeMap<SkillId, Requirement> = BTreeMap::new();
+    let mut by_way: BTreeMap<(SkillId, Vec<SkillLevel>), Requirement> = BTreeMap::new();
     for need in requirements {
-        let entry = by_skill.entry(need.skill.clone()).or_insert_with(|| need.clone());
+        let way = (need.skill.clone(), need.alternatives.clone());
+        let entry = by_way.entry(way).or_insert_with(|| need.clone());
         entry.proficiency_min = entry.proficiency_min.max(need.proficiency_min);
         entry.permanent |= need.permanent;
+        entry.expires_after_secs = match (entry.expires_after_secs, need.expires_after_secs) {
+            (Some(one), Some(other)) if !entry.permanent => Some(one.max(other)),
+            _ => None,
+        };
     }
-    by_skill.into_values().collect()
+    by_way.into_values().collect()
 }

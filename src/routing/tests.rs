@@ -1,5 +1,9 @@
-//! Tests of the core: stories, properties against a naive oracle, and theory.
+//! Tests of the routing core.
 
+mod corners;
+mod days;
+mod features;
+mod oracle;
 mod properties;
 mod stories;
 mod theory;

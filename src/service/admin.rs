@@ -33,7 +33,7 @@ impl Admin {
             workspace: context.workspace.clone(),
             actor: context.actor.clone(),
             idempotency,
-            action: Action::Route(input),
+            action: Action::Route(input.into()),
         };
         self.handle.command(command).await?;
         Ok(())

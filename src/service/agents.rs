@@ -207,7 +207,7 @@ impl Agents {
             workspace: context.workspace.clone(),
             actor: context.actor.clone(),
             idempotency,
-            action: Action::Route(input),
+            action: Action::Route(input.into()),
         };
         self.handle.command(command).await?;
         Ok(())

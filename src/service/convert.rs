@@ -1,6 +1,7 @@
 //! From the domain's types to the API's. Requests are converted where they are checked, in `validate`.
 
 mod agent;
+mod calendar;
 mod decision;
 mod event;
 mod measures;
@@ -14,7 +15,7 @@ pub(crate) use event::{StatusAfter, event};
 pub(crate) use measures::{attribute_measures, service_measures};
 pub(crate) use policy::{policy, triage_reason};
 pub(crate) use reading::{reading, urgency};
-pub(crate) use ticket::{status, ticket};
+pub(crate) use ticket::{status, ticket, wait_estimate};
 
 use prost_types::Timestamp;
 

@@ -150,9 +150,11 @@ mod tests {
             skills: [].into(),
             capacity_units: 1,
             channel_units: [].into(),
+            speed: 0,
+            shifts: None,
         };
         let input = Input::SetAgent { profile: set, write: crate::routing::AgentWrite::Create };
-        let action = Action::Route(input);
+        let action = Action::Route(input.into());
         let (actor, idempotency) = (None, None);
         let command = Command { workspace, actor, idempotency, action };
         let receipt = handle.command(command).await.unwrap();

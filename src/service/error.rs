@@ -18,7 +18,7 @@ pub const DOMAIN: &str = "evenhand.v1";
 pub(crate) struct Violation {
     /// Path of the field, for example `ticket.skill_requirements[2].proficiency_min`.
     pub(crate) field: String,
-    /// What is allowed. Never holds what was given.
+    /// What is allowed. Never holds what a ticket says.
     pub(crate) message: String,
 }
 
@@ -185,9 +185,11 @@ fn rejection_class(rejection: &Rejection) -> Class {
         Rejection::TicketNotAssigned { .. } => {
             Class::new(Code::FailedPrecondition, "TICKET_NOT_ASSIGNED")
         }
+        Rejection::TicketAssigned { .. } => Class::new(Code::FailedPrecondition, "TICKET_ASSIGNED"),
+        Rejection::AgentUnfit { .. } => Class::new(Code::FailedPrecondition, "AGENT_UNFIT"),
         Rejection::OfferNotLive(_) => Class::new(Code::FailedPrecondition, "OFFER_NOT_LIVE"),
         // Open tickets get fewer by themselves; skills, agents and workspaces do not.
-        Rejection::TooMany { max: limits::OPEN_TICKETS_MAX, .. } => {
+        Rejection::TooMany { what: "open tickets", .. } => {
             Class::retry(Code::ResourceExhausted, "QUEUE_FULL", 5_000)
         }
         Rejection::TooMany { .. } => Class::new(Code::FailedPrecondition, "LIMIT_REACHED"),
@@ -209,8 +211,11 @@ fn rejection_metadata(rejection: &Rejection) -> Vec<(&'static str, String)> {
         Rejection::VersionConflict { current, expected } => {
             vec![("current", current.to_string()), ("expected", expected.to_string())]
         }
-        Rejection::TicketNotOpen(ticket) | Rejection::TicketNotAssigned { ticket, .. } => {
-            vec![("ticket_id", ticket.to_string())]
+        Rejection::TicketNotOpen(ticket)
+        | Rejection::TicketNotAssigned { ticket, .. }
+        | Rejection::TicketAssigned { ticket } => vec![("ticket_id", ticket.to_string())],
+        Rejection::AgentUnfit { agent, skill } => {
+            vec![("agent_id", agent.to_string()), ("skill_id", skill.to_string())]
         }
         Rejection::OfferNotLive(offer) => vec![("offer_id", offer.to_string())],
         Rejection::TooMany { max, .. } => vec![("max", max.to_string())],

@@ -2,26 +2,55 @@
 //!
 //! The sentences speak of the agent by identifier and never by pronoun.
 
+mod why;
+
+pub(crate) use why::why;
+
 use crate::domain::{
-    decision::{Decision, Exclusion, Rule},
-    id::AgentId,
-    policy::{Plan, Requirement, TriageReason},
+    decision::{Change, Counterfactual, Decision, Exclusion, Rule},
+    id::{AgentId, SkillId},
+    policy::{AgentChoice, Plan, Requirement, TriageReason},
+    time::UnixMillis,
 };
 
-/// Returns the whole decision in a few sentences; `agent` is `None` when the ticket waits.
-pub(crate) fn decision(
-    agent: Option<&AgentId>,
-    decision: &Decision,
-    plan: &Plan,
-    model: &str,
-) -> String {
+/// Name of the plan of a ticket that a supervisor gave to an agent.
+const BY_HAND: &str = "by_hand";
+/// Name of the plan of a ticket that an agent handed on.
+const TRANSFER: &str = "transfer";
+/// Name of the plan of a ticket of which only the language is known.
+const LANGUAGE: &str = "language";
+
+/// A decision and what was in force when it was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case<'a> {
+    /// Who was chosen; `None` when the ticket waits.
+    pub(crate) agent: Option<&'a AgentId>,
+    /// Who was considered.
+    pub(crate) decision: &'a Decision,
+    /// What routing looked for.
+    pub(crate) plan: &'a Plan,
+    /// Version of the model or the rules that read the ticket; empty when nobody had.
+    pub(crate) model: &'a str,
+    /// What ordered the eligible agents.
+    pub(crate) choice: AgentChoice,
+}
+
+/// Returns the whole decision in a few sentences.
+pub(crate) fn decision(case: Case<'_>) -> String {
+    let Case { agent, decision, plan, model, choice } = case;
     let mut sentences = vec![match agent {
-        Some(agent) => why(agent, decision),
-        None => waits(decision),
+        Some(agent) => why(agent, decision, Some(plan), choice),
+        None => waits(decision, plan),
     }];
     sentences.extend(not_eligible(&decision.exclusions));
     sentences.push(waited(decision));
     sentences.push(planned(plan));
+    if plan.hard {
+        sentences.push("It counts as hard on people: angry, urgent or long.".to_owned());
+    }
+    if plan.around_the_clock && plan.route != BY_HAND {
+        sentences.push("It is offered at any hour.".to_owned());
+    }
     if plan.fast_tracked() {
         let head_start = duration(u64::from(plan.head_start_secs) * 1000);
         sentences.push(format!("Moved ahead in the queue by {head_start}."));
@@ -32,22 +61,20 @@ pub(crate) fn decision(
     sentences.join(" ")
 }
 
-/// Returns why this agent, in one sentence.
-pub(crate) fn why(agent: &AgentId, decision: &Decision) -> String {
-    let skills = skills(&decision.requirements);
-    let idle = decision.candidates.first().map(|first| duration(first.idle_ms));
-    let has = skills.map(|skills| format!("has {skills}")).into_iter();
-    let first = match (decision.eligible_count, idle) {
-        (0 | 1, _) => "is the only eligible agent".to_owned(),
-        (count, None) => format!("comes first of {count} eligible agents"),
-        (count, Some(idle)) => {
-            format!("has the longest idle time ({idle}) of {count} eligible agents")
-        }
+fn waits(decision: &Decision, plan: &Plan) -> String {
+    let excludes = |rule| decision.exclusions.iter().any(|exclusion| exclusion.rule == rule);
+    if excludes(Rule::Closed) {
+        return "Waiting: the workspace is closed at this hour.".to_owned();
+    }
+    let meant_for = match plan.route.as_str() {
+        BY_HAND => Some("whom a supervisor named"),
+        TRANSFER if excludes(Rule::NotTheTransferTarget) => Some("it was handed to"),
+        _ if excludes(Rule::NotTheTransferTarget) => Some("it would like"),
+        _ => None,
     };
-    format!("Offered to {agent}: {}.", has.chain([first]).collect::<Vec<_>>().join(", and "))
-}
-
-fn waits(decision: &Decision) -> String {
+    if let Some(meant_for) = meant_for {
+        return format!("Waiting: the agent {meant_for} is not free right now.");
+    }
     match skills(&decision.requirements) {
         Some(skills) => format!("Waiting: nobody with {skills} is free right now."),
         None => "Waiting: nobody is free right now.".to_owned(),
@@ -56,9 +83,16 @@ fn waits(decision: &Decision) -> String {
 
 /// Returns the skills needed as a list for people; `None` when none is.
 fn skills(requirements: &[Requirement]) -> Option<String> {
-    let names = requirements.iter().map(|requirement| match requirement.proficiency_min {
-        0 | 1 => requirement.skill.to_string(),
-        level => format!("{} at level {level} or higher", requirement.skill),
+    let name = |skill: &SkillId, proficiency_min| match proficiency_min {
+        0 | 1 => skill.to_string(),
+        level => format!("{skill} at level {level} or higher"),
+    };
+    let names = requirements.iter().map(|need| {
+        let own = name(&need.skill, need.proficiency_min);
+        let others = need.alternatives.iter();
+        let others: Vec<_> =
+            others.map(|other| name(&other.skill, other.proficiency_min)).collect();
+        if others.is_empty() { own } else { format!("{own} (or {})", others.join(" or ")) }
     });
     list(names.collect())
 }
@@ -73,18 +107,63 @@ fn group(exclusion: &Exclusion) -> String {
     let one = count == 1;
     let skill = exclusion.skill.as_ref().map_or_else(|| "a skill".into(), ToString::to_string);
     match exclusion.rule {
-        Rule::NotTheTransferTarget if one => "1 whom the transfer does not name".to_owned(),
-        Rule::NotTheTransferTarget => format!("{count} whom the transfer does not name"),
+        Rule::NotTheTransferTarget if one => "1 is not the agent it is for".to_owned(),
+        Rule::NotTheTransferTarget => format!("{count} are not the agent it is for"),
         Rule::SkillMissing if one => format!("1 lacks {skill}"),
         Rule::SkillMissing => format!("{count} lack {skill}"),
         Rule::ProficiencyTooLow if one => format!("1 has {skill} at too low a level"),
         Rule::ProficiencyTooLow => format!("{count} have {skill} at too low a level"),
         Rule::NotAvailable if one => "1 is not available".to_owned(),
         Rule::NotAvailable => format!("{count} are not available"),
+        Rule::OffShift if one => "1 is not on shift".to_owned(),
+        Rule::OffShift => format!("{count} are not on shift"),
+        Rule::Resting if one => "1 rests after much work".to_owned(),
+        Rule::Resting => format!("{count} rest after much work"),
+        Rule::Closed if one => "1 works outside business hours".to_owned(),
+        Rule::Closed => format!("{count} work outside business hours"),
         Rule::NoCapacity if one => "1 has no room for another ticket".to_owned(),
         Rule::NoCapacity => format!("{count} have no room for another ticket"),
         Rule::DeclinedRecently => format!("{count} passed on it a short while ago"),
     }
+}
+
+/// Returns what would have led elsewhere, in one sentence.
+pub(crate) fn counterfactual(counterfactual: &Counterfactual) -> String {
+    let change = match counterfactual {
+        Counterfactual::Sentence(sentence) => return sentence.clone(),
+        Counterfactual::Change(change) => change,
+    };
+    match change {
+        Change::WithoutTheFirst { agent } => {
+            format!("Without the first choice, {agent} would have been asked.")
+        }
+        Change::Relaxed { agent, requirements, at } => {
+            let needs = skills(requirements).unwrap_or_else(|| "any skill".to_owned());
+            let when = at.map_or(String::new(), |at| format!(" at {}", clock(at)));
+            format!("With needs relaxed to {needs}, as they are{when}, {agent} would be asked.")
+        }
+        Change::WithoutRule { agent, rule, skill } => {
+            let skill = skill.as_ref().map_or_else(|| "the skill".into(), ToString::to_string);
+            let condition = match rule {
+                Rule::NotTheTransferTarget => "Open to everybody",
+                Rule::SkillMissing => &format!("With {skill}"),
+                Rule::ProficiencyTooLow => &format!("With the needed level in {skill}"),
+                Rule::NotAvailable => "If available",
+                Rule::OffShift => "On shift",
+                Rule::Resting => "Rested",
+                Rule::Closed => "In business hours",
+                Rule::NoCapacity => "With room for one more ticket",
+                Rule::DeclinedRecently => "Had nobody passed on it",
+            };
+            format!("{condition}, {agent} would have been eligible.")
+        }
+    }
+}
+
+/// Returns the time of day in UTC.
+fn clock(at: UnixMillis) -> String {
+    let minutes = at.0.div_euclid(60_000).rem_euclid(24 * 60);
+    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
 }
 
 fn waited(decision: &Decision) -> String {
@@ -99,7 +178,16 @@ fn waited(decision: &Decision) -> String {
 fn planned(plan: &Plan) -> String {
     let version = plan.policy_version;
     match plan.triage {
-        None => format!("Planned by route `{}` of policy {version}.", plan.route),
+        None => match (plan.route.as_str(), &plan.overflowed) {
+            (BY_HAND, _) => format!("A supervisor gave it to an agent (policy {version})."),
+            (TRANSFER, _) => format!("An agent handed it on (policy {version})."),
+            (LANGUAGE, _) => format!("Planned by its language alone (policy {version})."),
+            (route, None) => format!("Planned by route `{route}` of policy {version}."),
+            (route, Some(full)) => format!(
+                "Route `{full}` was full, so it was planned by its overflow `{route}` of policy \
+                 {version}."
+            ),
+        },
         Some(reason) => {
             let because = match reason {
                 TriageReason::LowConfidence => "the model was not sure enough of the intent",
@@ -138,101 +226,4 @@ fn duration(ms: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{decision::Candidate, id::SkillId};
-
-    fn agent(id: &str) -> AgentId {
-        AgentId::new(id).unwrap()
-    }
-
-    fn requirement(skill: &str, proficiency_min: u8) -> Requirement {
-        Requirement { skill: SkillId::new(skill).unwrap(), proficiency_min, permanent: false }
-    }
-
-    fn exclusion(rule: Rule, skill: Option<&str>, agent_count: u32) -> Exclusion {
-        let skill = skill.map(|skill| SkillId::new(skill).unwrap());
-        Exclusion { rule, skill, agent_count, agents: Vec::new() }
-    }
-
-    fn plan() -> Plan {
-        Plan {
-            policy_version: 3,
-            route: "refunds".to_owned(),
-            triage: None,
-            requirements: Vec::new(),
-            head_start_secs: 0,
-            target_secs: None,
-        }
-    }
-
-    fn sample() -> Decision {
-        let candidate =
-            |id, idle_ms| Candidate { agent: agent(id), idle_ms, proficiency_surplus: 0 };
-        Decision {
-            requirements: vec![requirement("refunds", 3), requirement("lang/es", 1)],
-            relaxation_step: 0,
-            waited_ms: 2_140,
-            eligible_count: 3,
-            candidates: vec![candidate("ana", 240_000), candidate("ben", 10)],
-            exclusions: vec![
-                exclusion(Rule::NotAvailable, None, 2),
-                exclusion(Rule::SkillMissing, Some("refunds"), 5),
-                exclusion(Rule::NoCapacity, None, 1),
-            ],
-            counterfactual: None,
-        }
-    }
-
-    #[test]
-    fn an_offer_says_who_why_and_why_not_the_others() {
-        assert_eq!(
-            decision(Some(&agent("ana")), &sample(), &plan(), "support-1.0.0"),
-            "Offered to ana: has refunds at level 3 or higher and lang/es, and has the longest idle \
-             time (4 min) of 3 eligible agents. Not eligible: 2 are not available, 5 lack refunds \
-             and 1 has no room for another ticket. Waited 2.1 s; no relaxation. Planned by route \
-             `refunds` of policy 3. Read by support-1.0.0."
-        );
-    }
-
-    #[test]
-    fn a_ticket_that_waits_says_what_it_waits_for() {
-        let nobody = Decision {
-            eligible_count: 0,
-            candidates: Vec::new(),
-            relaxation_step: 2,
-            waited_ms: 5_400_000,
-            ..sample()
-        };
-        let triage = Plan { triage: Some(TriageReason::OutOfScope), head_start_secs: 90, ..plan() };
-        assert_eq!(
-            decision(None, &nobody, &triage, ""),
-            "Waiting: nobody with refunds at level 3 or higher and lang/es is free right now. Not \
-             eligible: 2 are not available, 5 lack refunds and 1 has no room for another ticket. \
-             Waited 1 h 30 min; 2 relaxation steps were taken. A person decides where it goes, \
-             because no intent the model knows fits the text (policy 3). Moved ahead in the queue \
-             by 1 min 30 s."
-        );
-    }
-
-    #[test]
-    fn the_only_eligible_agent_is_called_so() {
-        let only = Decision { eligible_count: 1, requirements: Vec::new(), ..sample() };
-        assert_eq!(why(&agent("ana"), &only), "Offered to ana: is the only eligible agent.");
-    }
-
-    #[test]
-    fn times_are_written_as_people_say_them() {
-        for (ms, text) in [
-            (0, "0.0 s"),
-            (9_999, "9.9 s"),
-            (10_000, "10 s"),
-            (61_000, "1 min 1 s"),
-            (3_599_000, "59 min"),
-            (3_600_000, "1 h"),
-            (90_000_000, "1 d 1 h"),
-        ] {
-            assert_eq!(duration(ms), text);
-        }
-    }
-}
+mod tests;

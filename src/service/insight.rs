@@ -102,10 +102,11 @@ impl Insight {
         let (start, end) = check.finish(Some(period))?;
         let facts = self.handle.facts(&context.workspace, start, end).await?;
         let loads = self.handle.loads(&context.workspace).await?;
+        let unstaffed = self.handle.unstaffed(&context.workspace).await?;
         let now = self.handle.now();
         let horizon_secs = Options::HORIZON_SECS_DEFAULT;
         let measure = move || fairness::measure_service(&facts, horizon_secs, now);
-        Ok(convert::service_measures(apart(measure).await?, loads))
+        Ok(convert::service_measures(apart(measure).await?, loads, unstaffed))
     }
 
     async fn decision(

@@ -82,7 +82,9 @@ async fn why(
 ) -> Result<String, Error> {
     let view = handle.decision(workspace, offer.decision).await?;
     match view.entry.event {
-        Event::OfferMade { decision, .. } => Ok(explain::why(agent, &decision)),
+        Event::OfferMade { decision, .. } => {
+            Ok(explain::why(agent, &decision, Some(&view.plan), view.choice))
+        }
         _ => Ok(String::new()),
     }
 }

@@ -144,7 +144,8 @@ impl Feed {
         let Some(ticket) = self.ticket(&offer.ticket).await? else { return Ok(None) };
         let live = ticket.status == TicketStatus::Offered && ticket.epoch == offer.epoch;
         let sequence = self.cursor.after();
-        let why = explain::why(&self.agent, decision);
+        let choice = self.handle.agent_choice(&self.context.workspace, sequence).await?;
+        let why = explain::why(&self.agent, decision, ticket.plan.as_ref(), choice);
         let view = OfferView { offer, ticket, expires_at, decision: sequence };
         Ok(live.then(|| Update::Offer(convert::offer(view, why))))
     }

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     api::v1::{self, ticket_service_server::TicketService},
-    app::{Action, Command, Handle, Receipt, TicketFilter, TicketView, Topic},
-    domain::{id::TicketId, limits},
+    app::{Action, Command, Handle, Idempotency, Receipt, TicketFilter, TicketView, Topic},
+    domain::{id::TicketId, limits, ticket::Status as TicketStatus},
     routing::Input,
 };
 
@@ -88,6 +88,15 @@ impl TicketService for Tickets {
         respond(context.within(self.cancel(&context, request)).await)
     }
 
+    async fn assign_ticket(
+        &self,
+        request: Request<v1::AssignTicketRequest>,
+    ) -> Result<Response<v1::AssignTicketResponse>, Status> {
+        let (context, request) = Context::split(request)?;
+        let _seat = self.calls.enter()?;
+        respond(context.within(self.assign(&context, request)).await)
+    }
+
     async fn watch_ticket(
         &self,
         request: Request<v1::WatchTicketRequest>,
@@ -153,7 +162,13 @@ impl Tickets {
         let ticket = check.ticket("ticket_id", &request.ticket_id);
         let ticket = check.finish(ticket)?;
         let view = self.handle.ticket(&context.workspace, &ticket).await?;
-        Ok(v1::GetTicketResponse { ticket: Some(convert::ticket(view)) })
+        let waits = view.status == TicketStatus::Queued;
+        let mut shown = convert::ticket(view);
+        if waits {
+            let estimate = self.handle.estimate(&context.workspace, &ticket).await?;
+            shown.wait_estimate = estimate.map(convert::wait_estimate);
+        }
+        Ok(v1::GetTicketResponse { ticket: Some(shown) })
     }
 
     async fn list(
@@ -183,17 +198,48 @@ impl Tickets {
         let ticket = check.ticket("ticket_id", &request.ticket_id);
         let reason = check.text("reason", &request.reason, 0..=limits::REASON_CHARS_MAX);
         let ticket = check.finish(ticket)?;
+        let idempotency = workspace_key("CancelTicket", &key, &request);
+        let input = Input::Cancel { ticket: ticket.clone(), reason };
+        let ticket = self.change(context, idempotency, &ticket, input).await?;
+        Ok(v1::CancelTicketResponse { ticket: Some(ticket) })
+    }
+
+    async fn assign(
+        &self,
+        context: &Context,
+        mut request: v1::AssignTicketRequest,
+    ) -> Result<v1::AssignTicketResponse, Error> {
+        let key = std::mem::take(&mut request.idempotency_key);
+        let mut check = Check::default();
+        check.idempotency_key(&key);
+        let ticket = check.ticket("ticket_id", &request.ticket_id);
+        let agent = check.agent("agent_id", &request.agent_id);
+        let (ticket, agent) = check.finish(ticket.zip(agent))?;
+        let idempotency = workspace_key("AssignTicket", &key, &request);
+        let input = Input::Assign { ticket: ticket.clone(), agent };
+        let ticket = self.change(context, idempotency, &ticket, input).await?;
+        Ok(v1::AssignTicketResponse { ticket: Some(ticket) })
+    }
+
+    /// Changes a ticket and returns it as it stands then.
+    async fn change(
+        &self,
+        context: &Context,
+        idempotency: Option<Idempotency>,
+        ticket: &TicketId,
+        input: Input,
+    ) -> Result<v1::Ticket, Error> {
         let command = Command {
             workspace: context.workspace.clone(),
             actor: context.actor.clone(),
-            idempotency: workspace_key("CancelTicket", &key, &request),
-            action: Action::Route(Input::Cancel { ticket: ticket.clone(), reason }),
+            idempotency,
+            action: Action::Route(input.into()),
         };
         let done = self.handle.command(command).await;
         // An unknown ticket is unknown; only one that was there can be closed.
-        let view = self.handle.ticket(&context.workspace, &ticket).await?;
+        let view = self.handle.ticket(&context.workspace, ticket).await?;
         done?;
-        Ok(v1::CancelTicketResponse { ticket: Some(convert::ticket(view)) })
+        Ok(convert::ticket(view))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Checks every request completely before any work: all that is wrong is reported at once.
 //!
-//! A message names the field and what is allowed, never what was given: it may be personal.
+//! A message names the field and what is allowed. It never repeats what a ticket says, which may be
+//! personal; what administrators write (numbers, times, expressions) it may.
 
 mod agent;
+mod calendar;
 mod policy;
+mod skills;
 mod text;
 mod ticket;
 mod workspace;

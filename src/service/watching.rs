@@ -1,5 +1,7 @@
 //! `WatchTicket`: what happens to a ticket, until it closes.
 
+use std::sync::Arc;
+
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tonic::Status;
 
@@ -86,7 +88,7 @@ impl Feed {
 fn message(entry: Entry, after: crate::domain::ticket::Status) -> v1::WatchTicketResponse {
     let event = convert::event(&entry, after);
     let reading = match entry.event {
-        Event::TicketRead { reading, .. } => Some(convert::reading(reading)),
+        Event::TicketRead { reading, .. } => Some(convert::reading(Arc::unwrap_or_clone(reading))),
         _ => None,
     };
     v1::WatchTicketResponse { event: Some(event), reading }

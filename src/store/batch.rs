@@ -1,6 +1,6 @@
 //! What becomes durable together.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -95,11 +95,11 @@ pub struct TicketRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TicketDetail {
     /// What routing may know.
-    pub intake: Intake,
+    pub intake: Arc<Intake>,
     /// What was read.
-    pub reading: Option<Reading>,
+    pub reading: Option<Arc<Reading>>,
     /// What routing looks for, before relaxation.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// Skills needed now, after relaxation.
     pub requirements: Vec<Requirement>,
 }

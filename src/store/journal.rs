@@ -1,6 +1,6 @@
 //! Questions about what happened: entries, decisions, policies, loads.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::{OptionalExtension, ToSql, params};
 
@@ -127,15 +127,17 @@ pub fn plan_before(
         let values = params![workspace.as_str(), ticket.as_str(), integer(sequence)];
         Ok::<_, Error>(read_entries(snapshot, workspace, &query, values)?.pop())
     };
-    let planned = newest("'ticket_read', 'ticket_planned', 'ticket_transferred'")?;
+    let planned =
+        newest("'ticket_read', 'ticket_planned', 'ticket_transferred', 'ticket_assigned_by_hand'")?;
     let plan = planned.and_then(|entry| match entry.event {
         Event::TicketRead { plan, .. }
         | Event::TicketPlanned { plan, .. }
-        | Event::TicketTransferred { plan, .. } => Some(plan),
+        | Event::TicketTransferred { plan, .. }
+        | Event::TicketAssignedByHand { plan, .. } => Some(Arc::unwrap_or_clone(plan)),
         _ => None,
     });
     let model = newest("'ticket_read'")?.and_then(|entry| match entry.event {
-        Event::TicketRead { reading, .. } => Some(reading.model),
+        Event::TicketRead { reading, .. } => Some(reading.model.to_string()),
         _ => None,
     });
     Ok((plan, model))
@@ -158,9 +160,28 @@ pub fn policy(
         return Ok(None);
     };
     Ok(entry(snapshot, workspace, sequence)?.and_then(|entry| match entry.event {
-        Event::PolicySet { policy } => Some(policy),
+        Event::PolicySet { policy } => Some(Arc::unwrap_or_clone(policy)),
         _ => None,
     }))
+}
+
+/// Returns the sequence number of the newest policy set before an entry.
+///
+/// # Errors
+/// What SQLite says.
+pub fn policy_set_before(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceId,
+    sequence: u64,
+) -> Result<Option<u64>, Error> {
+    let newest: Option<i64> = snapshot
+        .prepare_cached(
+            "SELECT sequence FROM policy WHERE workspace = ?1 AND sequence < ?2
+             ORDER BY version DESC LIMIT 1",
+        )?
+        .query_row(params![workspace.as_str(), integer(sequence)], |row| row.get(0))
+        .optional()?;
+    Ok(newest.and_then(|sequence| u64::try_from(sequence).ok()))
 }
 
 /// Returns how many offers were made to each agent, and of them accepted, declined and completed.

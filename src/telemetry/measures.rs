@@ -1,15 +1,16 @@
-//! Measures fairness again and again, for metrics and logs.
+//! Measures fairness again and again, for metrics and logs, and whether somebody is there for every need.
 //!
 //! A group below the minimum shows no number, only that there is not enough evidence; one so small
 //! that it could be a single person is not even named. Logs never name a segment's value.
 
 mod publish;
+mod unstaffed;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use self::publish::Published;
+use self::{publish::Published, unstaffed::Alarm};
 use crate::{
     app::{Error, Handle, PageRequest, WorkspaceView},
     domain::{id::WorkspaceId, limits::PAGE_SIZE_MAX},
@@ -38,8 +39,13 @@ impl Default for Options {
 /// Measures every workspace until the engine stops.
 pub async fn run(handle: Handle, options: Options) {
     let mut stopping = handle.stopping();
-    let mut monitor =
-        Monitor { handle, options, published: Published::default(), logged: BTreeMap::new() };
+    let mut monitor = Monitor {
+        handle,
+        options,
+        published: Published::default(),
+        logged: BTreeMap::new(),
+        alarm: Alarm::default(),
+    };
     loop {
         let started = Instant::now();
         if let Err(error) = monitor.measure_all().await {
@@ -60,6 +66,7 @@ struct Monitor {
     published: Published,
     /// What was last logged, by workspace and attribute.
     logged: BTreeMap<(WorkspaceId, String), Summary>,
+    alarm: Alarm,
 }
 
 impl Monitor {
@@ -80,6 +87,8 @@ impl Monitor {
 
     async fn measure(&mut self, view: WorkspaceView) -> Result<(), Error> {
         let WorkspaceView { workspace, settings, .. } = view;
+        let unstaffed = self.handle.unstaffed(&workspace).await?;
+        self.alarm.sound(&workspace, &unstaffed);
         if settings.segment_attributes.is_empty() {
             return Ok(());
         }

@@ -9,8 +9,8 @@ use crate::source::{Token, paths, read, rust_files, tokens, without_tests};
 /// Modules whose results depend on their arguments alone.
 const PURE: [&str; 3] = ["domain", "fairness", "routing"];
 
-/// Crates a pure module may use; each only derives code.
-const PURE_CRATES: [&str; 2] = ["serde", "thiserror"];
+/// Crates a pure module may use: two that derive code, conditions without reach, time zones without files.
+const PURE_CRATES: [&str; 4] = ["cel", "jiff", "serde", "thiserror"];
 
 /// Parts of `std` that reach outside the program.
 const IMPURE_STD: [&str; 8] = ["env", "fs", "io", "net", "os", "process", "thread", "time"];

@@ -77,11 +77,11 @@ fn a_text_reads_the_same_bit_for_bit_alone_and_among_others() {
 #[test]
 fn the_clearest_tickets_are_read_right() {
     let readings = shipped().read_texts(&TEXTS).unwrap();
-    assert_eq!(readings[0].top_intent().unwrap().intent, "track_order");
+    assert_eq!(&*readings[0].top_intent().unwrap().intent, "track_order");
     assert_eq!(readings[1].sentiment.label(), "positive");
-    assert_eq!(readings[2].top_intent().unwrap().intent, "payment_issue");
+    assert_eq!(&*readings[2].top_intent().unwrap().intent, "payment_issue");
     assert_eq!(readings[4].urgency.label(), "critical");
-    assert!(readings.iter().all(|r| r.language_supported && r.model == "support-2.1.0"));
+    assert!(readings.iter().all(|r| r.language_supported && &*r.model == "support-2.1.0"));
 }
 
 #[test]

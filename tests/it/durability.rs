@@ -90,6 +90,8 @@ async fn work(handle: &Handle, number: usize) {
         skills: BTreeMap::from(skills),
         capacity_units: 4,
         channel_units: BTreeMap::new(),
+        speed: 0,
+        shifts: None,
     };
     let write = AgentWrite::Create;
     // It exists from the second cycle on.
@@ -253,6 +255,8 @@ async fn submit(handle: &Handle, key: &str) -> Result<Receipt, Error> {
         requirements: Vec::new(),
         priority: 0,
         target_secs: None,
+        preferred_agent: None,
+        is_long: false,
     };
     let payload = Payload {
         subject: String::new(),
@@ -266,6 +270,6 @@ async fn submit(handle: &Handle, key: &str) -> Result<Receipt, Error> {
 }
 
 async fn route(handle: &Handle, input: Input) -> Result<Receipt, Error> {
-    let action = Action::Route(input);
+    let action = Action::Route(input.into());
     handle.command(Command { workspace: workspace(), actor: None, idempotency: None, action }).await
 }

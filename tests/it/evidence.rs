@@ -201,7 +201,7 @@ fn without_its_evidence_an_intent_is_less_probable_than_without_other_words() {
     let labels = &model.heads.by_name["intent"].entry.labels;
     let (mut evident, mut random) = (0.0, 0.0);
     for (rows, intent) in predictions.probabilities["intent"].chunks(3).zip(&intents) {
-        let label = labels.iter().position(|label| label == intent).unwrap();
+        let label = labels.iter().position(|label| **label == **intent).unwrap();
         evident += rows[0][label] - rows[1][label];
         random += rows[0][label] - rows[2][label];
     }

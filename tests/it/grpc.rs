@@ -1,7 +1,9 @@
 //! The API over real connections: stories, errors, retries, streams, and other people's protocols.
 
 mod errors;
+mod policies;
 mod protocols;
 mod retries;
 mod story;
 mod streams;
+mod supervisors;

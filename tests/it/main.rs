@@ -13,6 +13,7 @@ mod evidence;
 mod fairness_reference;
 mod grpc;
 mod limits;
+mod policy_page;
 mod proto;
 mod source;
 mod support;

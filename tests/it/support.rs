@@ -71,9 +71,9 @@ fn read(text: &str) -> Reading {
     };
     Reading {
         source: ReadingSource::Model,
-        model: "keywords-1".to_owned(),
+        model: "keywords-1".into(),
         intents: vec![IntentProbability {
-            intent: "get_refund".to_owned(),
+            intent: "get_refund".into(),
             probability: 0.9,
             present: true,
         }],
@@ -220,7 +220,7 @@ impl TestServer {
             display_name: agent.to_owned(),
             skills: skills.iter().map(skill).collect(),
             capacity_units: 10,
-            channels: Vec::new(),
+            ..v1::AgentProfile::default()
         };
         let request =
             v1::CreateAgentRequest { profile: Some(profile), idempotency_key: String::new() };

@@ -37,6 +37,24 @@ async fn the_first_start_makes_a_default_workspace_with_the_standard_policy() {
 }
 
 #[tokio::test]
+async fn the_journal_names_who_gave_a_ticket_to_an_agent() {
+    let world = World::start().await;
+    world.add_agent("ana", 1).await;
+    let ticket = world.submit("place_order one lamp").await;
+    let assign = Input::Assign { ticket: ticket.clone(), agent: agent_id("ana") };
+    let mut assign = command(Action::Route(assign.into()));
+    assign.actor = Some(ActorId::new("zoe").unwrap());
+    world.handle.command(assign).await.unwrap();
+    let entries = world.entries(&ticket).await;
+    let actor_of = |name| {
+        let entry = entries.iter().rfind(|entry| entry.event.name() == name).unwrap();
+        entry.actor.as_ref().map(ActorId::as_str)
+    };
+    assert_eq!(actor_of("ticket_assigned_by_hand"), Some("zoe"));
+    assert_eq!(actor_of("offer_made"), None);
+}
+
+#[tokio::test]
 async fn a_ticket_goes_its_way_and_leaves_its_record() {
     let world = World::start().await;
     world.add_agent("ana", 1).await;
@@ -52,7 +70,7 @@ async fn a_ticket_goes_its_way_and_leaves_its_record() {
 
     world.pass(1_000);
     let accept = Input::Accept { offer: offer.offer.clone(), agent: agent_id("ana") };
-    let mut accept = command(Action::Route(accept));
+    let mut accept = command(Action::Route(accept.into()));
     accept.actor = Some(ActorId::new("ana").unwrap());
     let receipt = world.handle.command(accept).await.unwrap();
     assert_eq!(receipt.ticket.as_ref(), Some(&ticket));
@@ -115,7 +133,7 @@ async fn a_refused_command_may_be_tried_again_under_its_key() {
     let world = World::start().await;
     let presence = || {
         let presence = Presence::Available;
-        command(Action::Route(Input::SetPresence { agent: agent_id("ana"), presence }))
+        command(Action::Route(Input::SetPresence { agent: agent_id("ana"), presence }.into()))
     };
     let refused = world.handle.command(with_key(presence(), "k", 1)).await;
     assert!(matches!(refused, Err(Error::Rejected(Rejection::AgentUnknown(_)))));
@@ -260,7 +278,7 @@ async fn a_stopping_engine_finishes_what_it_took_and_refuses_the_rest() {
     let late = world.handle.facts(&default(), None, None).await;
     assert!(matches!(late, Err(Error::Stopping)));
     assert!(matches!(world.handle.workspace(&default()).await, Err(Error::Stopping)));
-    assert_eq!(replayed(&world.folder).state.open_tickets().len(), done);
+    assert_eq!(replayed(&world.folder).state.ticket_count(), done);
 }
 
 #[tokio::test]

@@ -95,8 +95,8 @@ pub(super) fn reading(text: &str) -> Reading {
     let intent = text.split_whitespace().next().unwrap_or("none").to_owned();
     Reading {
         source: ReadingSource::Model,
-        model: "scripted 1".to_owned(),
-        intents: vec![IntentProbability { intent, probability: 0.9, present: true }],
+        model: "scripted 1".into(),
+        intents: vec![IntentProbability { intent: intent.into(), probability: 0.9, present: true }],
         out_of_scope: false,
         out_of_scope_score: 0.1,
         sentiment: Sentiment::Neutral,
@@ -155,7 +155,7 @@ impl World {
     }
 
     pub(super) async fn route(&self, input: Input) -> Result<Receipt, Error> {
-        self.handle.command(command(Action::Route(input))).await
+        self.handle.command(command(Action::Route(input.into()))).await
     }
 
     pub(super) async fn submit(&self, text: &str) -> TicketId {
@@ -172,6 +172,8 @@ impl World {
             skills: BTreeMap::from(skills),
             capacity_units,
             channel_units: BTreeMap::new(),
+            speed: 0,
+            shifts: None,
         };
         let create = Input::SetAgent { profile, write: AgentWrite::Create };
         self.route(create).await.unwrap();
@@ -272,6 +274,8 @@ pub(super) fn submission(text: &str) -> Command {
         requirements: Vec::new(),
         priority: 0,
         target_secs: None,
+        preferred_agent: None,
+        is_long: false,
     };
     let payload = Payload {
         subject: String::new(),

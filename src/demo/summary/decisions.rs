@@ -52,9 +52,8 @@ fn tell(outcome: &Outcome, kind: Kind, story: &Story, trail: &Trail, style: Styl
 
 /// Leaves out the route and the model, which stand in the line above.
 fn without_origin(explanation: &str) -> String {
-    let origin = |sentence: &&str| {
-        sentence.starts_with("Planned by route ") || sentence.starts_with("Read by ")
-    };
+    let origin =
+        |sentence: &&str| sentence.starts_with("Planned by ") || sentence.starts_with("Read by ");
     explanation.split_inclusive(". ").filter(|sentence| !origin(sentence)).collect()
 }
 

@@ -92,7 +92,7 @@ fn start_work<'a>(
     rates: &[(&'a str, f64)],
 ) {
     for (name, rate) in rates {
-        assert_eq!(world.state.agents()[&agent(name)].presence, Presence::Available);
+        assert_eq!(world.presence(name), Presence::Available);
         let held = world.state.held_tickets(&agent(name)).first().map(ToString::to_string);
         let Some(held) = held.filter(|_| !busy_until.contains_key(name)) else { continue };
         world.accept(&held);

@@ -12,7 +12,7 @@ use crate::{
         ticket::Intake,
         time::UnixMillis,
     },
-    routing::{AgentWrite, Input, Rejection, State, step},
+    routing::{AgentWrite, Input, OpenTicket, Rejection, State, step},
 };
 
 pub(super) const START: UnixMillis = UnixMillis(1_000_000);
@@ -72,8 +72,16 @@ impl World {
     }
 
     pub(super) fn holder(&self, name: &str) -> Option<String> {
-        let open = self.state.open_tickets().get(&ticket(name))?;
-        open.holder.as_ref().map(ToString::to_string)
+        let open = self.state.ticket(&ticket(name))?;
+        self.state.holder(open).map(ToString::to_string)
+    }
+
+    pub(super) fn open(&self, name: &str) -> &OpenTicket {
+        self.state.ticket(&ticket(name)).expect("an open ticket")
+    }
+
+    pub(super) fn presence(&self, name: &str) -> Presence {
+        self.state.agent(&agent(name)).expect("an agent").presence
     }
 
     pub(super) fn accept(&mut self, name: &str) {
@@ -84,15 +92,6 @@ impl World {
     pub(super) fn live(&self, name: &str) -> (OfferId, AgentId) {
         let offer = self.state.live_offer(&ticket(name)).expect("a live offer");
         (offer, agent(&self.holder(name).expect("a holder")))
-    }
-
-    /// Returns what replaying the journal gives.
-    pub(super) fn replayed(&self) -> State {
-        let mut state = State::default();
-        for (at, event) in &self.journal {
-            state.apply(*at, event);
-        }
-        state
     }
 }
 
@@ -109,7 +108,7 @@ pub(super) fn ticket(name: &str) -> TicketId {
 }
 
 pub(super) fn need(name: &str, proficiency_min: u8, permanent: bool) -> Requirement {
-    Requirement { skill: skill(name), proficiency_min, permanent }
+    Requirement::new(skill(name), proficiency_min, permanent)
 }
 
 pub(super) fn profile(name: &str, skills: &[(&str, u8)], capacity_units: u32) -> AgentProfile {
@@ -119,6 +118,8 @@ pub(super) fn profile(name: &str, skills: &[(&str, u8)], capacity_units: u32) ->
         skills: skills.iter().map(|(name, level)| (skill(name), *level)).collect(),
         capacity_units,
         channel_units: BTreeMap::from([("phone".to_owned(), 2)]),
+        speed: 0,
+        shifts: None,
     }
 }
 
@@ -130,14 +131,16 @@ pub(super) fn intake() -> Intake {
         requirements: Vec::new(),
         priority: 0,
         target_secs: None,
+        preferred_agent: None,
+        is_long: false,
     }
 }
 
 pub(super) fn reading(intent: &str, probability: f64, urgency: Urgency) -> Reading {
     Reading {
         source: ReadingSource::Model,
-        model: "test-1".to_owned(),
-        intents: vec![IntentProbability { intent: intent.to_owned(), probability, present: true }],
+        model: "test-1".into(),
+        intents: vec![IntentProbability { intent: intent.into(), probability, present: true }],
         out_of_scope: false,
         out_of_scope_score: 0.0,
         sentiment: Sentiment::Neutral,
@@ -160,12 +163,9 @@ pub(super) fn billing() -> Reading {
 /// Refunds need billing ≥ 3, orders need orders; steps at 60 s (one less) and 120 s (two less);
 /// triage at 300 s; offers live 30 s, backoff 60 s, lease 20 s, return 100 s.
 pub(super) fn policy() -> Policy {
-    let route = |name: &str, intent: &str, needs: Vec<Requirement>| Route {
-        name: name.to_owned(),
-        matches: RouteMatch { intents: vec![intent.to_owned()], ..RouteMatch::default() },
-        requirements: needs,
-        head_start_secs: 0,
-        target_secs: None,
+    let route = |name: &str, intent: &str, needs: Vec<Requirement>| {
+        let intents = vec![intent.to_owned()];
+        Route::new(name, RouteMatch { intents, ..RouteMatch::default() }, needs)
     };
     let relax = |after_secs, proficiency_reduction| RelaxationStep {
         after_secs,
@@ -173,13 +173,10 @@ pub(super) fn policy() -> Policy {
         drop_requirements: false,
     };
     Policy {
-        version: 0,
         routes: vec![
             route("billing", "get_refund", vec![need("billing", 3, false)]),
             route("orders", "place_order", vec![need("orders", 1, false)]),
         ],
-        triage_skill: skill("triage"),
-        intent_confidence_min: 0.5,
         language_skills: BTreeMap::from([("es".to_owned(), skill("spanish"))]),
         urgency_head_start_secs: [0, 0, 300, 900],
         priority_point_secs: 60,
@@ -188,8 +185,8 @@ pub(super) fn policy() -> Policy {
         offer_timeout_secs: 30,
         decline_backoff_secs: 60,
         presence_lease_secs: 20,
-        wrap_up_secs: 0,
         assignment_return_secs: 100,
         reading_wait_ms: 1000,
+        ..Policy::new(skill("triage"))
     }
 }

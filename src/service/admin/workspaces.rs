@@ -80,7 +80,7 @@ impl Admin {
             workspace: workspace.clone(),
             actor: context.actor.clone(),
             idempotency,
-            action: Action::Route(Input::SetWorkspace { settings, expected }),
+            action: Action::Route(Input::SetWorkspace { settings, expected }.into()),
         };
         self.handle.command(command).await?;
         Ok(v1::UpdateWorkspaceResponse { workspace: Some(self.workspace(&workspace).await?) })

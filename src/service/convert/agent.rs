@@ -1,6 +1,6 @@
 //! Agents and their desks.
 
-use super::{ticket, timestamp};
+use super::{calendar::calendar, ticket, timestamp};
 use crate::{
     api::v1,
     app::{AgentView, DeskView, OfferView},
@@ -25,6 +25,8 @@ pub(crate) fn agent(view: AgentView) -> v1::Agent {
         used_units: view.used_units,
         idle_ms: view.idle_ms,
         version: view.version,
+        on_shift: view.on_shift,
+        rest_end_time: view.rests_until.map(timestamp),
     }
 }
 
@@ -46,6 +48,8 @@ fn profile(profile: AgentProfile) -> v1::AgentProfile {
             .into_iter()
             .map(|(channel, cost_units)| v1::ChannelCapacity { channel, cost_units })
             .collect(),
+        speed: profile.speed,
+        shifts: profile.shifts.as_ref().map(calendar),
     }
 }
 

@@ -24,6 +24,7 @@ impl StatusAfter {
             | Event::OfferExpired { .. }
             | Event::OfferRevoked { .. }
             | Event::TicketTransferred { .. }
+            | Event::TicketAssignedByHand { .. }
             | Event::AssignmentReturned { .. } => Status::Queued,
             Event::OfferMade { .. } => Status::Offered,
             Event::OfferAccepted { .. } => Status::Assigned,
@@ -77,6 +78,7 @@ fn reason(event: &Event) -> String {
             RevokeReason::AgentRemoved => "agent_removed",
             RevokeReason::ProfileChanged => "profile_changed",
             RevokeReason::Replanned => "replanned",
+            RevokeReason::AssignedByHand => "assigned_by_hand",
         }
         .to_owned(),
         Event::AssignmentReturned { reason, .. } => match reason {

@@ -1,6 +1,12 @@
 //! Measures of fairness and service.
 
-use crate::{api::v1, app::LoadView, domain::ticket::Status, fairness};
+use super::policy::requirements;
+use crate::{
+    api::v1,
+    app::{LoadView, UnstaffedView},
+    domain::{limits::UNSTAFFED_SHOWN_MAX, ticket::Status},
+    fairness,
+};
 
 /// Returns the measures of an attribute as the API shows them.
 pub(crate) fn attribute_measures(measures: fairness::AttributeMeasures) -> v1::AttributeMeasures {
@@ -39,6 +45,7 @@ fn segment_measures(measures: fairness::SegmentMeasures) -> v1::SegmentMeasures 
 pub(crate) fn service_measures(
     measures: fairness::ServiceMeasures,
     loads: Vec<LoadView>,
+    unstaffed: Vec<UnstaffedView>,
 ) -> v1::GetServiceMeasuresResponse {
     let count = |status| measures.statuses.get(&status).copied().unwrap_or(0);
     let accepted: Vec<u64> = loads.iter().map(|load| load.accepted).collect();
@@ -56,6 +63,17 @@ pub(crate) fn service_measures(
         first_contact: Some(rate(measures.first_contact)),
         agents: loads.into_iter().map(load).collect(),
         load_jain_index: fairness::jain_index(&accepted),
+        unstaffed: unstaffed.into_iter().take(UNSTAFFED_SHOWN_MAX).map(unstaffed_need).collect(),
+        load_gini_index: fairness::gini_index(&accepted),
+        load_max_mean_ratio: fairness::max_mean_ratio(&accepted),
+    }
+}
+
+fn unstaffed_need(need: UnstaffedView) -> v1::UnstaffedNeed {
+    v1::UnstaffedNeed {
+        requirements: requirements(&need.requirements),
+        waiting_count: need.waiting as u64,
+        fit_agent_count: u32::try_from(need.fit).unwrap_or(u32::MAX),
     }
 }
 

@@ -11,14 +11,14 @@ pub(crate) fn reading(reading: Reading) -> v1::Reading {
     let top = reading.top_intent().cloned();
     v1::Reading {
         source: source(reading.source).into(),
-        model: reading.model,
+        model: reading.model.to_string(),
         intent_confidence: top.as_ref().map_or(0.0, |top| top.probability),
-        intent: top.map(|top| top.intent).unwrap_or_default(),
+        intent: top.map(|top| top.intent.to_string()).unwrap_or_default(),
         intents: reading
             .intents
             .into_iter()
             .map(|intent| v1::IntentProbability {
-                intent: intent.intent,
+                intent: intent.intent.to_string(),
                 probability: intent.probability,
                 present: intent.present,
             })

@@ -1,6 +1,9 @@
 //! Tickets.
 
-use super::{policy::requirements, reading, timestamp, triage_reason};
+use super::{
+    policy::{requirements, skill_levels},
+    reading, timestamp, triage_reason,
+};
 use crate::{
     api::v1,
     app::TicketView,
@@ -8,11 +11,12 @@ use crate::{
         policy::{Plan, Requirement},
         ticket::{Outcome, Resolution, Status},
     },
+    routing::Estimate,
 };
 
 /// Returns the ticket as the API shows it.
 pub(crate) fn ticket(view: TicketView) -> v1::Ticket {
-    let plan = view.plan.map(|plan| routing_plan(plan, view.requirements, view.relaxation_step));
+    let plan = view.plan.map(|plan| routing_plan(plan, &view.requirements, view.relaxation_step));
     v1::Ticket {
         ticket_id: view.ticket.into(),
         status: status(view.status).into(),
@@ -31,13 +35,23 @@ pub(crate) fn ticket(view: TicketView) -> v1::Ticket {
         assigned_time: view.assigned_at.map(timestamp),
         closed_time: view.closed_at.map(timestamp),
         sequence: view.sequence,
+        preferred_agent_id: view.intake.preferred_agent.map(String::from).unwrap_or_default(),
+        wait_estimate: None,
+    }
+}
+
+/// Returns how long a ticket may still wait, as the API shows it.
+pub(crate) fn wait_estimate(estimate: Estimate) -> v1::WaitEstimate {
+    v1::WaitEstimate {
+        tickets_ahead: u32::try_from(estimate.ahead).unwrap_or(u32::MAX),
+        wait_ms: estimate.wait_ms,
     }
 }
 
 /// Returns what routing looks for, as the API shows it: the requirements as they are now.
 pub(super) fn routing_plan(
     plan: Plan,
-    requirements_now: Vec<Requirement>,
+    requirements_now: &[Requirement],
     relaxation_step: u32,
 ) -> v1::RoutingPlan {
     v1::RoutingPlan {
@@ -49,6 +63,10 @@ pub(super) fn routing_plan(
         head_start_secs: plan.head_start_secs,
         relaxation_step,
         target_secs: plan.target_secs.unwrap_or(0),
+        preferred: skill_levels(&plan.preferred),
+        around_the_clock: plan.around_the_clock,
+        overflowed_route: plan.overflowed.unwrap_or_default(),
+        hard: plan.hard,
     }
 }
 

@@ -128,6 +128,6 @@ fn command(context: &Context, input: Input) -> Command {
         workspace: context.workspace.clone(),
         actor: context.actor.clone(),
         idempotency: None,
-        action: Action::Route(input),
+        action: Action::Route(input.into()),
     }
 }

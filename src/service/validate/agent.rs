@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, ticket::declared_skill};
+use super::{Check, calendar::calendar, skills::declared_skill};
 use crate::{
     api::v1,
     domain::{
@@ -46,12 +46,16 @@ pub(crate) fn profile(
     );
     let skills = skills(check, &profile.skills, declared);
     let channel_units = channels(check, &profile.channels);
+    let speed = check.range("profile.speed", profile.speed, 0..=limits::SPEED_MAX);
+    let shifts = calendar(check, "profile.shifts", profile.shifts);
     Some(AgentProfile {
         agent: agent?,
         display_name,
         skills,
         capacity_units: capacity_units.max(1),
         channel_units,
+        speed,
+        shifts,
     })
 }
 

@@ -1,4 +1,6 @@
-//! Tests of validation: everything wrong is named at once, nothing given is repeated.
+//! Tests of validation: everything wrong is named at once, nothing that a ticket says is repeated.
+
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,12 +66,15 @@ fn a_good_ticket_is_taken_as_it_is_meant() {
             skill_id: "legal".to_owned(),
             proficiency_min: 0,
             permanent: true,
+            ..Default::default()
         }],
         priority: 10,
         target_secs: 60,
+        preferred_agent_id: "ana".to_owned(),
         ..ticket()
     })
     .unwrap();
+    assert_eq!(intake.preferred_agent.as_ref().unwrap().as_str(), "ana");
     assert_eq!((payload.subject.as_str(), payload.body.as_str()), ("Café", "a\nb"));
     assert_eq!(intake.language.as_deref(), Some("es"));
     assert_eq!(intake.requirements[0].proficiency_min, 1);
@@ -81,7 +86,7 @@ fn every_fault_of_a_ticket_is_named_at_once() {
     let requirement = |skill: &str, proficiency_min| v1::SkillRequirement {
         skill_id: skill.to_owned(),
         proficiency_min,
-        permanent: false,
+        ..Default::default()
     };
     let found = fields(check_ticket(v1::NewTicket {
         channel: "c".repeat(65),
@@ -98,6 +103,7 @@ fn every_fault_of_a_ticket_is_named_at_once() {
         ],
         priority: 11,
         target_secs: limits::TARGET_SECS_MAX + 1,
+        preferred_agent_id: "no spaces".to_owned(),
     }));
     assert_eq!(
         found,
@@ -114,6 +120,7 @@ fn every_fault_of_a_ticket_is_named_at_once() {
             "ticket.skill_requirements[2].skill_id",
             "ticket.priority",
             "ticket.target_secs",
+            "ticket.preferred_agent_id",
         ]
     );
 }
@@ -314,6 +321,7 @@ proptest! {
             channel: secret.repeat(9),
             customer: secret.repeat(30),
             language: secret.clone(),
+            preferred_agent_id: format!("{secret} and more"),
             segments: map(&[("region", &secret.repeat(9))]),
             skill_requirements: vec![v1::SkillRequirement {
                 skill_id: secret.clone(),

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, entry};
+use super::{Check, entry, skills::requirements};
 use crate::{
     api::v1,
     domain::{
-        id::SkillId,
+        id::{AgentId, SkillId},
         limits,
-        policy::Requirement,
-        ticket::{Intake, Outcome, Payload, Resolution, Status},
+        ticket::{Intake, LONG_CHARS_MIN, Outcome, Payload, Resolution, Status},
     },
     routing::Transfer,
 };
@@ -31,6 +30,7 @@ pub(crate) fn new_ticket(
 ) -> Option<(Intake, Payload)> {
     let ticket = check.required("ticket", ticket)?;
     let payload = payload(check, &ticket, declared);
+    let chars = payload.subject.chars().count() + payload.body.chars().count();
     let intake = Intake {
         channel: check.text("ticket.channel", &ticket.channel, 1..=limits::CHANNEL_CHARS_MAX),
         language: language(check, "ticket.language", &ticket.language),
@@ -48,8 +48,16 @@ pub(crate) fn new_ticket(
         ),
         priority: check.small("ticket.priority", ticket.priority, 0..=limits::PRIORITY_MAX),
         target_secs: target_secs(check, "ticket.target_secs", ticket.target_secs),
+        preferred_agent: preferred_agent(check, &ticket.preferred_agent_id),
+        is_long: chars >= LONG_CHARS_MIN,
     };
     Some((intake, payload))
+}
+
+/// Takes the agent a customer would like; empty for none. One who is unknown is no error: a platform
+/// need not know who has left.
+fn preferred_agent(check: &mut Check, agent: &str) -> Option<AgentId> {
+    if agent.is_empty() { None } else { check.agent("ticket.preferred_agent_id", agent) }
 }
 
 fn payload(check: &mut Check, ticket: &v1::NewTicket, declared: &Declared) -> Payload {
@@ -131,52 +139,6 @@ pub(super) fn language(check: &mut Check, field: &str, code: &str) -> Option<Str
 pub(super) fn target_secs(check: &mut Check, field: &str, secs: u32) -> Option<u32> {
     check.range(field, secs, 0..=limits::TARGET_SECS_MAX);
     (secs > 0).then_some(secs)
-}
-
-/// Takes skill requirements; each skill at most once, declared by the workspace.
-pub(super) fn requirements(
-    check: &mut Check,
-    field: &str,
-    given: &[v1::SkillRequirement],
-    declared: &BTreeSet<SkillId>,
-) -> Vec<Requirement> {
-    let mut requirements = Vec::new();
-    if !check.count(field, given.len(), limits::REQUIREMENTS_MAX) {
-        return requirements;
-    }
-    let mut seen = BTreeSet::new();
-    for (index, requirement) in given.iter().enumerate() {
-        let skill_field = format!("{field}[{index}].skill_id");
-        let proficiency_min = check.small(
-            &format!("{field}[{index}].proficiency_min"),
-            requirement.proficiency_min,
-            0..=limits::PROFICIENCY_MAX,
-        );
-        let skill = declared_skill(check, &skill_field, &requirement.skill_id, declared);
-        if !seen.insert(&requirement.skill_id) {
-            check.reject(&skill_field, "must not repeat a skill of the same list");
-        }
-        if let Some(skill) = skill {
-            let permanent = requirement.permanent;
-            let proficiency_min = proficiency_min.max(1);
-            requirements.push(Requirement { skill, proficiency_min, permanent });
-        }
-    }
-    requirements
-}
-
-/// Takes a skill that the workspace declares.
-pub(super) fn declared_skill(
-    check: &mut Check,
-    field: &str,
-    skill: &str,
-    declared: &BTreeSet<SkillId>,
-) -> Option<SkillId> {
-    let skill = check.skill(field, skill)?;
-    if !declared.contains(&skill) {
-        check.reject(field, "must be a skill the workspace declares; ListSkills shows them");
-    }
-    Some(skill)
 }
 
 /// Takes the outcome of a ticket.
