@@ -9,6 +9,7 @@ pub mod exit_code;
 pub mod labelled;
 pub mod output;
 pub mod serve;
+pub mod simulate;
 pub mod train;
 
 use std::process;
@@ -40,6 +41,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled tickets.
     Evaluate(evaluate::Args),
+    /// Try a policy, a team or a day on the routing core, on a virtual clock.
+    Simulate(simulate::Args),
 }
 
 /// How results are written.
@@ -68,6 +71,7 @@ pub fn main() -> process::ExitCode {
         Command::Classify(args) => classify::run(&args, cli.format),
         Command::Train(args) => train::run(&args, cli.format),
         Command::Evaluate(args) => evaluate::run(&args, cli.format),
+        Command::Simulate(args) => simulate::run(&args, cli.format),
         Command::Demo(args) => demo::run(args, cli.format),
         Command::Serve(args) => serve::run(args, cli.format),
     };

@@ -10,6 +10,7 @@
 //! - [`clock`]: the only read of the wall clock
 //! - [`classifier`]: tokenizer, encoder, heads, batching, training
 //! - [`report`]: how good a model is, as data, text and a page
+//! - [`simulate`]: the routing core on a virtual clock
 //! - [`store`]: the journal and what is kept beside it, in SQLite
 //! - [`app`]: the engine that ties routing, store and classifier together
 //! - [`api`]: types generated from `proto`
@@ -31,5 +32,6 @@ pub mod fairness;
 pub mod report;
 pub mod routing;
 pub mod service;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;

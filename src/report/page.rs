@@ -3,8 +3,8 @@
 mod bars;
 mod curves;
 mod head;
-mod markup;
-mod plot;
+pub(crate) mod markup;
+pub(crate) mod plot;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use markup::{Card, escape, named};
 use super::{Headline, Report, segments::Segments};
 
 /// How the page looks.
-const STYLE: &str = include_str!("page/style.css");
+pub(crate) const STYLE: &str = include_str!("page/style.css");
 /// Most segments drawn; all are in the data.
 const SEGMENTS_MAX: usize = 60;
 

@@ -4,7 +4,7 @@ use crate::fairness::Interval;
 
 /// Returns a text as it may stand in HTML, in an attribute too.
 #[must_use]
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -22,7 +22,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// Returns a text, cut to some characters, as it may stand in HTML.
-pub(super) fn short(text: &str, chars_max: usize) -> String {
+pub(crate) fn short(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return escape(text);
     }
@@ -31,35 +31,35 @@ pub(super) fn short(text: &str, chars_max: usize) -> String {
 }
 
 /// Returns a name for an empty value, and every other as it is.
-pub(super) fn named(value: &str) -> &str {
+pub(crate) fn named(value: &str) -> &str {
     if value.is_empty() { "(none given)" } else { value }
 }
 
 /// Returns a share as `98.1 %`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1}&nbsp;%", 100.0 * share)
 }
 
 /// Returns an interval of shares as `97.6 to 98.5 %`.
-pub(super) fn percents(interval: Interval) -> String {
+pub(crate) fn percents(interval: Interval) -> String {
     format!("{:.1} to {:.1}&nbsp;%", 100.0 * interval.low, 100.0 * interval.high)
 }
 
 /// A headline number with what it means.
-pub(super) struct Card<'a> {
+pub(crate) struct Card<'a> {
     /// What is measured, plain.
-    pub(super) title: &'a str,
+    pub(crate) title: &'a str,
     /// The number, as HTML.
-    pub(super) value: String,
+    pub(crate) value: String,
     /// How sure it is, as HTML; may be empty.
-    pub(super) range: String,
+    pub(crate) range: String,
     /// One sentence for people, as HTML.
-    pub(super) means: String,
+    pub(crate) means: String,
 }
 
 impl Card<'_> {
     /// Returns it as HTML.
-    pub(super) fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let (title, value, means) = (escape(self.title), &self.value, &self.means);
         let range = if self.range.is_empty() {
             String::new()
@@ -74,7 +74,7 @@ impl Card<'_> {
 }
 
 /// Returns a picture with a title and a sentence.
-pub(super) fn figure(title: &str, caption: &str, svg: &str) -> String {
+pub(crate) fn figure(title: &str, caption: &str, svg: &str) -> String {
     format!(
         "<figure><h3>{}</h3><figcaption>{caption}</figcaption>\n{svg}</figure>\n",
         escape(title)
@@ -82,7 +82,7 @@ pub(super) fn figure(title: &str, caption: &str, svg: &str) -> String {
 }
 
 /// Returns a table; `columns` are plain, with whether they hold numbers; cells are HTML.
-pub(super) fn table(caption: &str, columns: &[(&str, bool)], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(caption: &str, columns: &[(&str, bool)], rows: &[Vec<String>]) -> String {
     let class = |number: bool| if number { " class=\"n\"" } else { "" };
     let head: String = columns
         .iter()

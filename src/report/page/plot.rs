@@ -6,7 +6,7 @@ use super::markup::{escape, percent};
 const MARGINS: [f64; 4] = [62.0, 26.0, 14.0, 46.0];
 
 /// A picture of shares against shares.
-pub(super) struct Plot {
+pub(crate) struct Plot {
     size: (f64, f64),
     x: (f64, f64),
     y: (f64, f64),
@@ -15,12 +15,12 @@ pub(super) struct Plot {
 
 impl Plot {
     /// Makes an empty picture of a size, with the ranges of both axes.
-    pub(super) fn new(size: (f64, f64), x: (f64, f64), y: (f64, f64)) -> Self {
+    pub(crate) fn new(size: (f64, f64), x: (f64, f64), y: (f64, f64)) -> Self {
         Self { size, x, y, body: String::new() }
     }
 
     /// Adds grid lines, numbers in percent, and the names of the axes.
-    pub(super) fn axes(&mut self, (x_name, y_name): (&str, &str), x: &[f64], y: &[f64]) {
+    pub(crate) fn axes(&mut self, (x_name, y_name): (&str, &str), x: &[f64], y: &[f64]) {
         let [left, right, top, bottom] = MARGINS;
         let (width, height) = self.size;
         let (floor, end) = (height - bottom, width - right);
@@ -54,7 +54,7 @@ impl Plot {
     }
 
     /// Adds a straight line.
-    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let (x1, y1, x2, y2) = (self.px(from.0), self.py(from.1), self.px(to.0), self.py(to.1));
         self.body.push_str(&format!(
             "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
@@ -62,20 +62,20 @@ impl Plot {
     }
 
     /// Adds a line through points.
-    pub(super) fn curve(&mut self, points: &[(f64, f64)]) {
+    pub(crate) fn curve(&mut self, points: &[(f64, f64)]) {
         let points = self.points(points);
         self.body.push_str(&format!("<polyline class=\"curve\" points=\"{points}\"/>"));
     }
 
     /// Adds the area between two lines.
-    pub(super) fn band(&mut self, low: &[(f64, f64)], high: &[(f64, f64)]) {
+    pub(crate) fn band(&mut self, low: &[(f64, f64)], high: &[(f64, f64)]) {
         let around: Vec<(f64, f64)> = low.iter().chain(high.iter().rev()).copied().collect();
         let points = self.points(&around);
         self.body.push_str(&format!("<polygon class=\"band\" points=\"{points}\"/>"));
     }
 
     /// Adds a box from one corner to the other, with what it says when pointed at.
-    pub(super) fn bar(&mut self, from: (f64, f64), to: (f64, f64), says: &str) {
+    pub(crate) fn bar(&mut self, from: (f64, f64), to: (f64, f64), says: &str) {
         let (left, right) = (self.px(from.0), self.px(to.0));
         let (bottom, top) = (self.py(from.1), self.py(to.1));
         self.body.push_str(&format!(
@@ -89,7 +89,7 @@ impl Plot {
     }
 
     /// Adds a dot, with what it says when pointed at.
-    pub(super) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64, says: &str) {
+    pub(crate) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64, says: &str) {
         let (x, y) = (self.px(at.0), self.py(at.1));
         self.body.push_str(&format!(
             "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\">\
@@ -99,7 +99,7 @@ impl Plot {
     }
 
     /// Adds a word below a point, to its right; to its left when it would not fit there.
-    pub(super) fn word(&mut self, at: (f64, f64), word: &str) {
+    pub(crate) fn word(&mut self, at: (f64, f64), word: &str) {
         let (at, y) = (self.px(at.0), self.py(at.1) + 20.0);
         let fits = at < self.size.0 - 110.0;
         let (class, x) = if fits { ("name", at + 8.0) } else { ("name end", at - 8.0) };
@@ -110,7 +110,7 @@ impl Plot {
     }
 
     /// Returns the picture; `says` is for those who cannot see it.
-    pub(super) fn svg(self, says: &str) -> String {
+    pub(crate) fn svg(self, says: &str) -> String {
         svg(self.size, says, &self.body)
     }
 
@@ -133,7 +133,7 @@ impl Plot {
 }
 
 /// Returns a picture of a size in its own units.
-pub(super) fn svg((width, height): (f64, f64), says: &str, body: &str) -> String {
+pub(crate) fn svg((width, height): (f64, f64), says: &str, body: &str) -> String {
     let says = escape(says);
     format!(
         "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{says}\">{body}</svg>\n"
@@ -141,12 +141,12 @@ pub(super) fn svg((width, height): (f64, f64), says: &str, body: &str) -> String
 }
 
 /// Returns evenly spaced values from one to the other.
-pub(super) fn ticks(from: f64, to: f64, steps: u32) -> Vec<f64> {
+pub(crate) fn ticks(from: f64, to: f64, steps: u32) -> Vec<f64> {
     (0..=steps).map(|k| from + (to - from) * f64::from(k) / f64::from(steps)).collect()
 }
 
 /// Returns where an axis of shares begins that shows this one, and its ticks up to 1.
-pub(super) fn share_axis(least: f64) -> (f64, Vec<f64>) {
+pub(crate) fn share_axis(least: f64) -> (f64, Vec<f64>) {
     // In hundredths, so that the numbers are round; never an axis of length 0.
     let least = least.min(0.98);
     let step = match least {
