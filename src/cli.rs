@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+pub mod backtest;
 pub mod classify;
 pub mod demo;
 pub mod evaluate;
@@ -43,6 +44,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Try a policy, a team or a day on the routing core, on a virtual clock.
     Simulate(simulate::Args),
+    /// Replay real history under another policy.
+    Backtest(backtest::Args),
 }
 
 /// How results are written.
@@ -72,6 +75,7 @@ pub fn main() -> process::ExitCode {
         Command::Train(args) => train::run(&args, cli.format),
         Command::Evaluate(args) => evaluate::run(&args, cli.format),
         Command::Simulate(args) => simulate::run(&args, cli.format),
+        Command::Backtest(args) => backtest::run(&args, cli.format),
         Command::Demo(args) => demo::run(args, cli.format),
         Command::Serve(args) => serve::run(args, cli.format),
     };

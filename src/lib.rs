@@ -7,6 +7,7 @@
 //! - [`domain`]: the words as types
 //! - [`fairness`]: rates, intervals and waits by segment (pure)
 //! - [`routing`]: the core, `state + input + now -> events` (pure)
+//! - [`backtest`]: history, replayed under another policy
 //! - [`clock`]: the only read of the wall clock
 //! - [`classifier`]: tokenizer, encoder, heads, batching, training
 //! - [`report`]: how good a model is, as data, text and a page
@@ -22,6 +23,7 @@
 
 pub mod api;
 pub mod app;
+pub mod backtest;
 pub mod classifier;
 pub mod cli;
 pub mod clock;

@@ -8,6 +8,7 @@ mod admin;
 mod admission;
 mod agents;
 mod bulk;
+mod check_policy;
 mod classification;
 mod connection;
 mod context;
@@ -31,6 +32,7 @@ mod watching;
 #[cfg(test)]
 mod blindness;
 
+pub(crate) use check_policy::check_policy;
 pub use context::{ACTOR_KEY, WORKSPACE_DEFAULT, WORKSPACE_KEY};
 pub use error::DOMAIN;
 pub use options::Options;

@@ -7,6 +7,7 @@
 mod batch;
 mod commit;
 mod error;
+mod history;
 mod journal;
 mod open;
 mod readers;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use batch::{Batch, Key, NewTicket, TicketDetail, TicketRow, Used};
 pub use error::Error;
+pub use history::{entry_count, read_folder, replay, segments, workspace_names};
 pub use journal::{
     Subject, agent_counts, decisions, entries, entry, plan_before, policy, policy_set_before,
     workspace_exists,

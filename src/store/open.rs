@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::Error;
 
 /// The database in the data folder.
 const DATABASE: &str = "evenhand.db";
+/// The write-ahead log beside it.
+const LOG: &str = "evenhand.db-wal";
 /// Held locked while a server uses the folder; the lock ends with the process, however it ends.
 const LOCK: &str = "evenhand.lock";
 /// "EVNH": tells our databases from others.
@@ -81,6 +83,55 @@ pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads a folder's database, whether a server has it or not.
+///
+/// A folder that cannot be written is read as it lies, if no server left a log beside the database.
+pub(super) fn folder_reader(folder: &Path) -> Result<Connection, Error> {
+    let path = database(folder);
+    let found = path.metadata().map_err(|source| {
+        let action = "read the database";
+        Error::File { action, path: path.clone(), source }
+    });
+    found?;
+    let connection = reader(&path)?;
+    let connection = match check_owner(&connection, &path) {
+        Err(Error::Sqlite(error))
+            if error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+                && !folder.join(LOG).exists() =>
+        {
+            frozen(&path)?
+        }
+        checked => checked.map(|()| connection)?,
+    };
+    let known = MIGRATIONS.len();
+    let found = usize::try_from(pragma(&connection, "user_version")?).unwrap_or(usize::MAX);
+    if found > known {
+        return Err(Error::Newer { path, found, known });
+    }
+    Ok(connection)
+}
+
+/// Opens a database that nobody changes.
+fn frozen(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let escaped: String = path
+        .to_string_lossy()
+        .chars()
+        .map(|c| match c {
+            '%' => "%25".to_owned(),
+            '?' => "%3f".to_owned(),
+            '#' => "%23".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
+    prepare(&connection)?;
+    check_owner(&connection, path)?;
     Ok(connection)
 }
 

@@ -5,9 +5,7 @@ use std::{fs::File, path::Path};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
-    Batch, Error, Key, Readers, TicketRow, Used, commit, open,
-    records::{self, ENTRY_COLUMNS, Record, integer},
-    tickets,
+    Batch, Error, Key, Readers, TicketRow, Used, commit, history, open, records::Record, tickets,
 };
 use crate::domain::{event::Entry, id::WorkspaceId, time::UnixMillis};
 
@@ -76,33 +74,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Gap`] and [`Error::Damaged`] name the entry at fault.
-    pub fn replay(
-        &self,
-        workspace: &WorkspaceId,
-        mut apply: impl FnMut(Entry),
-    ) -> Result<u64, Error> {
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {ENTRY_COLUMNS} FROM journal WHERE workspace = ?1 ORDER BY sequence"
-        ))?;
-        let mut rows = statement.query(params![workspace.as_str()])?;
-        let mut newest = 0;
-        let mut newest_at = UnixMillis(i64::MIN);
-        while let Some(row) = rows.next()? {
-            let entry = records::entry(workspace, row)?;
-            let (expected, found) = (newest + 1, entry.sequence);
-            if found != expected {
-                return Err(Error::Gap { workspace: workspace.clone(), expected, found });
-            }
-            if entry.at < newest_at {
-                let number = integer(found);
-                let record = Record { table: "journal", workspace, number, row };
-                return Err(record.damaged("the time"));
-            }
-            newest = found;
-            newest_at = entry.at;
-            apply(entry);
-        }
-        Ok(newest)
+    pub fn replay(&self, workspace: &WorkspaceId, apply: impl FnMut(Entry)) -> Result<u64, Error> {
+        history::replay(&self.connection, workspace, apply)
     }
 
     /// Returns the rows of the tickets that are neither completed nor cancelled.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
 mod architecture;
+mod backtest;
 mod classifier;
 mod cli_serve;
 mod demo;
