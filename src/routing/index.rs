@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{
     agent::AgentProfile,
     id::SkillId,
-    limits::MEMBERSHIPS_KEPT_MAX,
+    limits::{LADDERS_KEPT_MAX, MEMBERSHIPS_KEPT_MAX},
     policy::{AgentChoice, Policy, Requirement},
     time::UnixMillis,
 };
@@ -33,6 +33,8 @@ pub(super) struct MatchIndex {
     holders: BTreeMap<SkillId, Vec<AgentKey>>,
     /// Memberships of all agents.
     membership_count: usize,
+    /// Memberships and ladders beyond which unused ones are looked for, if above the limits.
+    kept: (usize, usize),
     /// One more with each change of a profile.
     pub(super) profiles_version: u64,
     /// By the number of the agent.
@@ -116,8 +118,12 @@ impl MatchIndex {
         if let Some(key) = self.by_ladder.get(&wanted) {
             return *key;
         }
-        if self.membership_count > MEMBERSHIPS_KEPT_MAX {
+        if self.membership_count > self.kept.0.max(MEMBERSHIPS_KEPT_MAX)
+            || self.ladders.len() > self.kept.1.max(LADDERS_KEPT_MAX)
+        {
             self.forget_unused();
+            // What is in use stays; looking again waits until there is as much again.
+            self.kept = (2 * self.membership_count, 2 * self.ladders.len());
         }
         let rung = |(after_secs, spec)| Rung { after_secs, spec, class: None };
         let rungs = specs(policy, &wanted).into_iter().map(rung).collect();

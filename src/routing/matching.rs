@@ -210,6 +210,9 @@ impl Step<'_> {
     /// Offers a waiting ticket to the best agent, or records why there is none.
     pub(super) fn offer(&mut self, key: TicketKey) -> bool {
         self.state.index.settle_crowd(&self.state.agents);
+        if self.looked_at_again.contains(&key) && self.nobody_can_take(key) {
+            return false;
+        }
         let Some(decision) = self.state.decide(key, self.now) else { return false };
         let Some(open) = self.state.tickets.get(key) else { return false };
         let ticket = open.ticket.clone();
@@ -225,6 +228,13 @@ impl Step<'_> {
         let offered = matches!(event, Event::OfferMade { .. });
         self.record(event);
         offered
+    }
+
+    fn nobody_can_take(&self, key: TicketKey) -> bool {
+        let open = self.state.tickets.get(key);
+        let ranking = open
+            .and_then(|open| Some(self.state.ranking(open, self.state.class_of(open)?, self.now)));
+        ranking.is_none_or(|ranking| ranking.first.is_empty())
     }
 
     pub(super) fn offer_timeout_secs(&self) -> u32 {

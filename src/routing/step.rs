@@ -39,6 +39,7 @@ pub fn step(state: &mut State, input: Input, now: UnixMillis) -> Result<Vec<Even
         events: Vec::new(),
         tickets: BTreeSet::new(),
         agents: BTreeSet::new(),
+        looked_at_again: BTreeSet::new(),
         at_once: BTreeSet::new(),
     };
     step.take(input)?;
@@ -63,6 +64,8 @@ pub(super) struct Step<'a> {
     pub(super) tickets: BTreeSet<TicketKey>,
     /// Agents who may have become matchable.
     pub(super) agents: BTreeSet<AgentKey>,
+    /// Tickets that waited before and are only looked at again: that they still wait needs no record.
+    pub(super) looked_at_again: BTreeSet<TicketKey>,
     /// Tickets that do not gather for a batch.
     pub(super) at_once: BTreeSet<TicketKey>,
 }

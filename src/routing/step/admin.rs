@@ -149,6 +149,7 @@ impl Step<'_> {
             }
             // New relaxation steps may fit agents too.
             self.tickets.insert(ticket);
+            self.looked_at_again.insert(ticket);
         }
         Ok(())
     }

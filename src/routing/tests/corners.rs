@@ -4,6 +4,7 @@ use super::world::*;
 use crate::{
     domain::{
         agent::Presence,
+        event::Event,
         policy::{OccupancyCeiling, Policy, Requirement, Route, RouteMatch, SkillLevel},
         reading::{Reading, ReadingSource},
         ticket::Intake,
@@ -105,4 +106,18 @@ fn waiting_for_a_liked_agent_is_not_unstaffed() {
     world.must(Input::Read { ticket: ticket("t1"), reading: billing() });
     world.agent("bo", &[("billing", 4)], 1);
     assert_eq!(world.state.unstaffed(), []);
+}
+
+#[test]
+fn a_new_policy_looks_again_at_who_waits_but_says_nothing_where_nothing_changed() {
+    let mut world = World::new();
+    world.ticket("t1", billing());
+    world.ticket("t2", billing());
+    let mut looser = policy();
+    looser.routes[0].requirements = vec![need("billing", 2, false)];
+    let events = world.must(Input::SetPolicy { policy: looser, expected: None });
+    let names: Vec<_> = events.iter().map(Event::name).collect();
+    assert_eq!(names, ["policy_set", "ticket_planned", "ticket_planned"]);
+    world.agent("ana", &[("billing", 2)], 1);
+    assert_eq!(world.holder("t1").as_deref(), Some("ana"));
 }
