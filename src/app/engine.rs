@@ -237,6 +237,7 @@ impl Engine {
         for id in touched {
             if let Some(workspace) = self.workspaces.get_mut(id) {
                 *workspace = Workspace::load(&self.store, id, workspace.created_at)?.0;
+                workspace.state.gather_all();
             }
         }
         Ok(())

@@ -139,7 +139,7 @@ pub const MEMBERSHIPS_KEPT_MAX: usize = 4_000_000;
 /// Needs without anybody on duty that are shown, those of most tickets first.
 pub const UNSTAFFED_SHOWN_MAX: usize = 100;
 /// Ways for tickets to loosen their needs, beyond which those without tickets are forgotten.
-pub const LADDERS_KEPT_MAX: usize = 65_536;
+pub const LADDERS_KEPT_MAX: usize = 8_192;
 /// Different plans, and different facts of intake, that tickets share.
 pub const SHARED_MAX: usize = 65_536;
 /// Tickets ahead of one that are counted to estimate its wait.

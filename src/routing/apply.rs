@@ -23,6 +23,7 @@ use crate::domain::{
 impl State {
     /// Applies one event of the journal. Events must come in the journal's order.
     pub fn apply(&mut self, at: UnixMillis, event: &Event) {
+        self.stirred.clear();
         match event {
             Event::WorkspaceSet { settings } => {
                 self.settings = settings.clone();
@@ -96,6 +97,7 @@ impl State {
         self.index.add_agent(key, &self.agents);
         // Timers follow from the profile too.
         self.change_agent_at(at, key, |_| {});
+        self.release_liked(&profile.agent);
     }
 
     fn delete_agent(&mut self, agent: &AgentId) {

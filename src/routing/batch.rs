@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 use super::{
     assignment::{Pairs, assign},
     free::Standing,
+    index::MatchIndex,
     slab::{AgentKey, ClassKey, TicketKey},
     state::{Gathering, State},
     step::Step,
     tickets::OpenTicket,
 };
 use crate::domain::{
-    decision::{Candidate, Decision, PairCost},
+    decision::{Candidate, Change, Counterfactual, Decision, PairCost},
     event::Event,
     id::OfferId,
     limits::{BATCH_AGENTS_MAX, BATCH_TICKETS_MAX, DECISION_CANDIDATES_MAX},
@@ -94,11 +95,22 @@ impl Step<'_> {
 impl State {
     /// Returns the tickets and agents that are matched together.
     fn batch(&self, gathered: &Gathering, now: UnixMillis) -> Batch {
-        let of_agents = gathered.agents.iter().flat_map(|agent| {
-            let classes = self.index.memberships(*agent).iter().map(|m| m.class);
-            classes.filter_map(|class| self.index.classes.get(class))
+        // No class can give away more tickets than it has agents among those who gathered.
+        let mut takers: BTreeMap<ClassKey, usize> = BTreeMap::new();
+        for agent in gathered.agents.iter().take(BATCH_AGENTS_MAX) {
+            let Some(state) = self.agents.get(*agent).filter(|agent| agent.is_on_duty()) else {
+                continue;
+            };
+            for membership in self.index.memberships(*agent) {
+                if MatchIndex::has_room(membership, state.room()) {
+                    *takers.entry(membership.class).or_default() += 1;
+                }
+            }
+        }
+        let waiting = takers.into_iter().flat_map(|(class, takers)| {
+            let class = self.index.classes.get(class);
+            class.into_iter().flat_map(move |class| class.waiting.soonest(takers))
         });
-        let waiting = of_agents.flat_map(|class| class.waiting.soonest(gathered.agents.len()));
         let mut ranked: Vec<_> = gathered
             .tickets
             .iter()
@@ -239,6 +251,9 @@ impl State {
         };
         let candidates = ranked.into_iter().filter_map(priced);
         decision.candidates = candidates.take(DECISION_CANDIDATES_MAX).collect();
+        decision.counterfactual = decision.candidates.get(1).map(|second| {
+            Counterfactual::Change(Change::WithoutTheFirst { agent: second.agent.clone() })
+        });
         Some(decision)
     }
 }

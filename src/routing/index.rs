@@ -239,22 +239,20 @@ impl MatchIndex {
             self.by_ladder.remove(&ladder.spec);
             ladder.rungs.iter().filter_map(|rung| rung.class).for_each(|class| self.leave(class));
         }
+        // All at once: one by one, each would move all that come after it.
+        for seat in &mut self.seats {
+            seat.memberships.retain(|membership| self.classes.get(membership.class).is_some());
+        }
+        self.membership_count = self.seats.iter().map(|seat| seat.memberships.len()).sum();
     }
 
     fn leave(&mut self, key: ClassKey) {
         let Some(class) = self.classes.get_mut(key) else { return };
         class.ladders -= 1;
-        if class.ladders > 0 {
-            return;
-        }
-        let Some(class) = self.classes.remove(key) else { return };
-        self.by_spec.remove(&class.spec);
-        for agent in class.fit {
-            let Some(seat) = self.seats.get_mut(agent.index()) else { continue };
-            if let Ok(at) = seat.memberships.binary_search_by_key(&key, |m| m.class) {
-                seat.memberships.remove(at);
-                self.membership_count -= 1;
-            }
+        if class.ladders == 0
+            && let Some(class) = self.classes.remove(key)
+        {
+            self.by_spec.remove(&class.spec);
         }
     }
 

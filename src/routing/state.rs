@@ -106,6 +106,12 @@ impl State {
         timer.into_iter().chain(self.gathering.due).min()
     }
 
+    /// Lets every agent be matched again with the next input, after a journal was read: who had gathered for
+    /// a batch is not in it.
+    pub fn gather_all(&mut self) {
+        self.gathering.agents.extend(self.agents.keys());
+    }
+
     /// Returns the settings and their version; version 0 before the workspace is made.
     #[must_use]
     pub fn settings(&self) -> (&WorkspaceSettings, u64) {

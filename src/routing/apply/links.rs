@@ -55,37 +55,28 @@ impl State {
         let waits = self.policy.as_ref().is_some_and(|p| p.preferred_agent_wait_secs > 0);
         let liked = open.intake.preferred_agent.as_ref().filter(|_| waits && open.target.is_none());
         let liked = liked.filter(|liked| open.decline_of(liked).is_none());
-        liked
-            .and_then(|liked| self.agent(liked))
-            .is_some_and(|agent| matches!(agent.presence, Presence::Available | Presence::Busy))
+        let liked = liked.and_then(|liked| self.agent(liked));
+        liked.is_some_and(|agent| {
+            let mut needs = open.plan.iter().flat_map(|plan| plan.requirements.iter());
+            matches!(agent.presence, Presence::Available | Presence::Busy)
+                && needs.all(|need| need.met_by(&agent.profile.skills))
+        })
     }
 
-    /// Lets the tickets that wait for an agent go to others: the agent left.
+    /// Lets the tickets that wait for an agent go to others: the agent left, or cannot take them.
     pub(super) fn release_liked(&mut self, agent: &AgentId) {
-        let Some(key) = self.agents.key(agent) else {
-            return self.release_all_liking(agent);
-        };
-        let mut waiting: Vec<TicketKey> = self
-            .index
-            .memberships(key)
-            .iter()
-            .filter_map(|membership| self.index.classes.get(membership.class))
-            .filter(|class| class.spec.only.as_ref() == Some(agent))
+        let classes = self.index.classes.iter().map(|(_, class)| class);
+        let mut waiting: Vec<TicketKey> = classes
+            .filter(|class| class.spec.only.as_ref() == Some(agent) && class.waiting.len() > 0)
             .flat_map(|class| class.waiting.soonest(usize::MAX))
             .collect();
         // The order of classes is no part of what the journal gives.
         waiting.sort_unstable();
-        waiting.into_iter().for_each(|ticket| self.stop_liking(ticket));
-    }
-
-    /// As [`Self::release_liked`], for an agent who is no more.
-    fn release_all_liking(&mut self, agent: &AgentId) {
-        let likes = |open: &OpenTicket| {
-            open.waits_for_liked && open.intake.preferred_agent.as_ref() == Some(agent)
-        };
-        let tickets = self.tickets.iter().filter(|(_, open)| likes(open));
-        let waiting: Vec<TicketKey> = tickets.map(|(key, _)| key).collect();
-        waiting.into_iter().for_each(|ticket| self.stop_liking(ticket));
+        for ticket in waiting {
+            if self.tickets.get(ticket).is_some_and(|open| !self.liked_is_there(open)) {
+                self.stop_liking(ticket);
+            }
+        }
     }
 
     /// Lets a ticket go to others than the agent it would like.

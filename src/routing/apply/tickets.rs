@@ -34,6 +34,8 @@ impl State {
                     open.reading = Some(reading.clone());
                     // Nothing is taken out of an agent's hands because the text was read again.
                     match open.status {
+                        // Where a person decided, the plan stays, and so does whom it is for.
+                        Status::Received | Status::Queued if open.plan.as_ref() == Some(plan) => {}
                         Status::Received | Status::Queued => self.set_plan(at, key, plan),
                         _ => open.plan_is_stale = true,
                     }
@@ -195,8 +197,8 @@ impl State {
                 open.note_decline(agent, at, backoff_secs);
             }
         });
-        let liked = self.tickets.get(key).and_then(|open| open.intake.preferred_agent.clone());
-        if declined_by.is_some() && declined_by == liked.as_ref() {
+        // Whoever was liked may have passed on it, or left.
+        if self.tickets.get(key).is_some_and(|open| !self.liked_is_there(open)) {
             self.stop_liking(key);
         }
     }

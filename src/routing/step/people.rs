@@ -11,6 +11,9 @@ use crate::{
     routing::{agents::AgentState, input::Rejection, slab::AgentKey},
 };
 
+/// Shortest rest. Who works on at what was taken before recovers slowly, and is looked at no more often.
+const REST_MS_MIN: i64 = 10_000;
+
 impl Step<'_> {
     pub(super) fn set_presence(
         &mut self,
@@ -46,8 +49,7 @@ impl Step<'_> {
             let lease_until = self.now.plus_secs(self.lease_secs());
             self.emit(Event::Restarted { lease_until });
         }
-        // Who had gathered for a batch is not journaled.
-        self.agents.extend(self.state.agents.keys());
+        self.state.gather_all();
     }
 
     fn lease_secs(&self) -> u32 {
@@ -173,7 +175,7 @@ impl Step<'_> {
         let half_us = i64::from(ceiling.burst_secs) * 50_000_000;
         let excess_us = agent.strain_us_at(ceiling, self.now) - half_us;
         let rest_ms = excess_us / i64::from(ceiling.percent.max(1)) / 1000;
-        (rest_ms > 0).then(|| UnixMillis(self.now.0.saturating_add(rest_ms)))
+        (rest_ms > 0).then(|| UnixMillis(self.now.0.saturating_add(rest_ms.max(REST_MS_MIN))))
     }
 }
 

@@ -4,10 +4,11 @@ use super::world::*;
 use crate::{
     domain::{
         agent::Presence,
+        decision::{Change, Counterfactual},
         event::Event,
-        policy::{OccupancyCeiling, Policy, Requirement, Route, RouteMatch, SkillLevel},
-        reading::{Reading, ReadingSource},
-        ticket::Intake,
+        policy::{Batching, OccupancyCeiling, Policy, Requirement, Route, RouteMatch, SkillLevel},
+        reading::{Reading, ReadingSource, Urgency},
+        ticket::{Intake, Outcome, Resolution},
     },
     routing::Input,
 };
@@ -120,4 +121,109 @@ fn a_new_policy_looks_again_at_who_waits_but_says_nothing_where_nothing_changed(
     assert_eq!(names, ["policy_set", "ticket_planned", "ticket_planned"]);
     world.agent("ana", &[("billing", 2)], 1);
     assert_eq!(world.holder("t1").as_deref(), Some("ana"));
+}
+
+#[test]
+fn a_ticket_does_not_wait_for_a_liked_agent_who_leaves_or_cannot_take_it() {
+    let mut world = World::new();
+    let policy = Policy { preferred_agent_wait_secs: 3600, triage_after_secs: None, ..policy() };
+    world.must(Input::SetPolicy { policy, expected: None });
+    world.agent("ana", &[("billing", 4)], 1);
+    world.agent("bo", &[("billing", 4)], 1);
+    world.agent("cy", &[("orders", 4)], 1);
+    let liking = |name: &str| Intake { preferred_agent: Some(agent(name)), ..intake() };
+    world.receive("t1", liking("ana"));
+    world.must(Input::Read { ticket: ticket("t1"), reading: billing() });
+    assert_eq!(world.holder("t1").as_deref(), Some("ana"));
+    world.must(Input::SetPresence { agent: agent("ana"), presence: Presence::Offline });
+    assert_eq!(world.holder("t1").as_deref(), Some("bo"), "she left while she was asked");
+    world.must(Input::Cancel { ticket: ticket("t1"), reason: String::new() });
+    world.receive("t2", liking("cy"));
+    world.must(Input::Read { ticket: ticket("t2"), reading: billing() });
+    assert_eq!(world.holder("t2").as_deref(), Some("bo"), "cy has no billing");
+}
+
+#[test]
+fn whom_a_person_named_stays_named_when_the_ticket_is_read() {
+    let mut world = World::new();
+    world.agent("ana", &[], 1);
+    world.must(Input::SetPresence { agent: agent("ana"), presence: Presence::Busy });
+    world.agent("bo", &[("billing", 4)], 1);
+    world.receive("t1", intake());
+    world.must(Input::Assign { ticket: ticket("t1"), agent: agent("ana") });
+    world.must(Input::Read { ticket: ticket("t1"), reading: billing() });
+    assert_eq!(world.holder("t1"), None, "it waits for ana");
+    world.must(Input::SetPresence { agent: agent("ana"), presence: Presence::Available });
+    assert_eq!(world.holder("t1").as_deref(), Some("ana"));
+}
+
+#[test]
+fn the_record_of_a_batch_names_somebody_else_as_the_next() {
+    let mut world = World::new();
+    let batching = Batching { gather_ms: 1000 };
+    world.must(Input::SetPolicy { policy: Policy { batching, ..policy() }, expected: None });
+    world.agent("ana", &[("billing", 4), ("orders", 2)], 1);
+    world.wait_secs(100);
+    world.agent("bo", &[("billing", 4)], 1);
+    world.wait_secs(2);
+    world.ticket("t1", billing());
+    world.ticket("t2", reading("place_order", 0.9, Urgency::Normal));
+    let events = world.wait_secs(2);
+    let offers = events.iter().filter_map(|event| match event {
+        Event::OfferMade { agent, decision, .. } => Some((agent, decision)),
+        _ => None,
+    });
+    for (chosen, decision) in offers {
+        if let Some(Counterfactual::Change(Change::WithoutTheFirst { agent })) =
+            &decision.counterfactual
+        {
+            assert_ne!(agent, chosen);
+        }
+    }
+}
+
+#[test]
+fn needs_that_nobody_has_any_more_are_forgotten() {
+    let mut world = World::new();
+    world.agent("ana", &[("billing", 4), ("orders", 2)], 100);
+    for count in 0..20_000 {
+        let name = format!("t{count}");
+        let mut need = need("billing", 1, false);
+        need.expires_after_secs = Some(1 + count);
+        world.receive(&name, Intake { requirements: vec![need], ..intake() });
+        let reading = reading("place_order", 0.9, Urgency::Normal);
+        world.must(Input::Read { ticket: ticket(&name), reading });
+        world.must(Input::Cancel { ticket: ticket(&name), reason: String::new() });
+        world.journal.clear();
+    }
+    assert!(world.state.index.classes.len() < 20_000);
+}
+
+#[test]
+fn a_rest_beside_work_is_told_now_and_then_not_all_the_time() {
+    let mut world = World::new();
+    let ceiling = OccupancyCeiling { percent: 80, burst_secs: 60 };
+    let policy = Policy { occupancy_ceiling: Some(ceiling), triage_after_secs: None, ..policy() };
+    world.must(Input::SetPolicy { policy, expected: None });
+    world.agent("ana", &[("billing", 4)], 100);
+    for count in 0..90 {
+        world.ticket(&format!("t{count}"), billing());
+        world.accept(&format!("t{count}"));
+    }
+    world.wait_secs(700);
+    for count in 0..11 {
+        let outcome =
+            Outcome { resolution: Resolution::Resolved, right_intent: None, satisfaction: None };
+        let (ticket, agent) = (ticket(&format!("t{count}")), agent("ana"));
+        world.must(Input::Complete { ticket, agent, outcome });
+    }
+    // 79 % busy: she recovers by a hundredth of the time.
+    let end = world.now.plus_secs(1000);
+    let mut told = 0;
+    while let Some(due) = world.state.next_due().filter(|due| *due <= end) {
+        world.now = due;
+        let events = world.must(Input::Tick);
+        told += events.iter().filter(|event| event.name() == "rest_changed").count();
+    }
+    assert!((1..=101).contains(&told), "{told}");
 }

@@ -70,7 +70,7 @@ fn scenario(top: &mut Reader<'_>) -> Scenario {
     let horizon_seconds = top.number("horizon_seconds", None, 1e-3..=SECONDS_MAX);
     // A tenth is forgotten by default.
     let warmup = Some(horizon_seconds / 10.0);
-    let period_seconds = top.number("period_seconds", Some(86_400.0), 1e-3..=SECONDS_MAX);
+    let period_seconds = top.number("period_seconds", Some(86_400.0), 1.0..=SECONDS_MAX);
     let warmup_seconds = top.number("warmup_seconds", warmup, 0.0..=SECONDS_MAX);
     let system_limit = top.has("system_limit").then(|| {
         let most = u32::try_from(limits::OPEN_TICKETS_MAX).unwrap_or(u32::MAX);
