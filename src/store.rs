@@ -19,7 +19,9 @@ mod writer;
 
 pub use batch::{Batch, Key, NewTicket, TicketDetail, TicketRow, Used};
 pub use error::Error;
-pub use history::{entry_count, read_folder, replay, segments, workspace_names};
+pub use history::{
+    entry_count, read_folder, replay, segments, workspace_names, workspaces_with_tickets,
+};
 pub use journal::{
     Subject, agent_counts, decisions, entries, entry, plan_before, policy, policy_set_before,
     workspace_exists,

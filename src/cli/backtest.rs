@@ -43,9 +43,9 @@ pub struct Args {
     /// The policy to try, in JSON or TOML: the keys that are to differ (see docs/backtest.md).
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// The workspace whose history is replayed.
-    #[arg(long, value_name = "NAME", default_value = service::WORKSPACE_DEFAULT, value_parser = workspace)]
-    workspace: WorkspaceId,
+    /// The workspace whose history is replayed; not needed where only one ever had a ticket.
+    #[arg(long, value_name = "NAME", value_parser = workspace)]
+    workspace: Option<WorkspaceId>,
     /// Replay only what happened at or after this time (RFC 3339, such as 2026-11-26T09:00:00Z).
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<UnixMillis>,
@@ -84,14 +84,15 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
     let file = args.policy.display().to_string();
     let given = fs::read_to_string(&args.policy).with_context(|| file.clone()).map_err(usage)?;
     let bar = bar();
-    let (history, segments) = read(args, &bar)?;
+    let workspace = chosen(args)?;
+    let (history, segments) = read(args, &workspace, &bar)?;
     let base = history.policy().ok_or_else(|| {
-        let error = anyhow::anyhow!("workspace {} never had a policy", args.workspace);
+        let error = anyhow::anyhow!("workspace {workspace} never had a policy");
         Failure::new(ExitCode::NotReady, error)
     })?;
     let candidate = take(&given, &file, base, &history.skills()).map_err(usage)?;
     let request = Request {
-        workspace: args.workspace.as_str(),
+        workspace: workspace.as_str(),
         policy: &candidate.policy,
         changed: &candidate.changed,
         segments: &segments,
@@ -107,35 +108,63 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
+fn not_ready(error: anyhow::Error) -> Failure {
+    Failure::new(ExitCode::NotReady, error)
+}
+
+/// Returns the workspace that is named, or the only one with tickets.
+fn chosen(args: &Args) -> Result<WorkspaceId, Failure> {
+    if let Some(named) = &args.workspace {
+        return Ok(named.clone());
+    }
+    let folder = args.data_dir.display();
+    let names = store::read_folder(&args.data_dir, store::workspaces_with_tickets)
+        .with_context(|| format!("the data in {folder} cannot be read"))
+        .map_err(not_ready)?;
+    let name = match &names[..] {
+        [] => service::WORKSPACE_DEFAULT,
+        [only] => only,
+        several => {
+            let error = anyhow::anyhow!(
+                "--workspace must name one of those that have tickets: {}",
+                several.join(", ")
+            );
+            return Err(Failure::new(ExitCode::Usage, error));
+        }
+    };
+    WorkspaceId::new(name).map_err(|error| not_ready(error.into()))
+}
+
 /// Reads the journal and the segments from one snapshot.
-fn read(args: &Args, bar: &ProgressBar) -> Result<(History, Segments), Failure> {
-    let not_ready = |error: anyhow::Error| Failure::new(ExitCode::NotReady, error);
+fn read(
+    args: &Args,
+    workspace: &WorkspaceId,
+    bar: &ProgressBar,
+) -> Result<(History, Segments), Failure> {
     let folder = args.data_dir.display();
     let (reader, segments, known) = store::read_folder(&args.data_dir, |snapshot| {
         let mut reader = HistoryReader::new(args.from, args.to);
-        let count = store::entry_count(snapshot, &args.workspace)?.max(1) as f64;
-        store::replay(snapshot, &args.workspace, |entry| {
+        let count = store::entry_count(snapshot, workspace)?.max(1) as f64;
+        store::replay(snapshot, workspace, |entry| {
             if entry.sequence % ENTRIES_PER_REPORT == 0 {
                 bar.set_position(steps(entry.sequence as f64 / count / 2.0));
             }
             reader.note(entry);
         })?;
-        let segments = store::segments(snapshot, &args.workspace)?;
+        let segments = store::segments(snapshot, workspace)?;
         Ok((reader, segments, store::workspace_names(snapshot)?))
     })
     .with_context(|| format!("the data in {folder} cannot be read"))
     .map_err(not_ready)?;
-    if !known.iter().any(|name| name == args.workspace.as_str()) {
+    if !known.iter().any(|name| name == workspace.as_str()) {
         return Err(not_ready(anyhow::anyhow!(
-            "{folder} holds no workspace {}; there are {}",
-            args.workspace,
+            "{folder} holds no workspace {workspace}; there are {}",
             known.join(", ")
         )));
     }
     let history = reader.finish().ok_or_else(|| {
         not_ready(anyhow::anyhow!(
-            "nothing happened in workspace {} in the time asked for",
-            args.workspace
+            "nothing happened in workspace {workspace} in the time asked for"
         ))
     })?;
     Ok((history, segments))

@@ -81,6 +81,19 @@ pub fn workspace_names(snapshot: &Snapshot) -> Result<Vec<String>, Error> {
     Ok(names.collect::<Result<_, _>>()?)
 }
 
+/// Returns the workspaces that ever had a ticket.
+///
+/// # Errors
+/// What SQLite says.
+pub fn workspaces_with_tickets(snapshot: &Snapshot) -> Result<Vec<String>, Error> {
+    let mut statement = snapshot.prepare(
+        "SELECT id FROM workspace w
+         WHERE EXISTS (SELECT 1 FROM ticket t WHERE t.workspace = w.id) ORDER BY id",
+    )?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
+}
+
 /// Returns the segment values of all tickets, by attribute; tickets without any are absent.
 ///
 /// # Errors
