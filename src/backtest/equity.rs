@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::tally::{Carried, Tally};
-use crate::fairness::{gini_index, jain_index};
+use crate::fairness::{gini_index, jain_index, max_mean_ratio};
 
 /// Fewest tickets of an agent whose share of hard ones is compared: below, chance alone decides.
 const TICKETS_MIN: u64 = 30;
@@ -98,12 +98,10 @@ fn occupancy(carried: &Carried) -> Option<f64> {
 }
 
 fn spread(loads: Vec<u64>) -> Spread {
-    let (max, sum) = (loads.iter().max().copied().unwrap_or(0), loads.iter().sum::<u64>());
-    let over_mean = |sum: u64| max as f64 * loads.len() as f64 / sum as f64;
     Spread {
         gini: gini_index(&loads),
         jain: jain_index(&loads),
-        max_over_mean: Some(sum).filter(|sum| *sum > 0).map(over_mean),
+        max_over_mean: max_mean_ratio(&loads),
     }
 }
 

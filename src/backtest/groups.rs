@@ -87,7 +87,8 @@ fn attribute_groups(measures: &AttributeMeasures, tickets_min: u64) -> Attribute
     AttributeGroups {
         undeclared: measures.undeclared_count,
         wait_mean_spread_seconds: low.zip(high).filter(|_| waits.len() > 1).map(|(l, h)| h - l),
-        fast_track_ratio: measures.disparity_ratio,
+        // Of all groups that can be compared: with a hidden one among them it would tell its rate.
+        fast_track_ratio: measures.disparity_ratio.filter(|_| hidden == tickets_min),
         groups,
     }
 }

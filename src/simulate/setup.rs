@@ -223,18 +223,7 @@ fn policy(scenario: &Scenario, clock: Clock, triage: &SkillId, levels: &[f64]) -
         proficiency_reduction: 0,
         drop_requirements: true,
     });
-    let everything = Route {
-        name: "all".to_owned(),
-        matches: RouteMatch::default(),
-        requirements: Vec::new(),
-        head_start_secs: 0,
-        target_secs: None,
-        when: None,
-        preferred: Vec::new(),
-        around_the_clock: false,
-        waiting_max: None,
-        overflow: None,
-    };
+    let everything = Route::new("all", RouteMatch::default(), Vec::new());
     Policy {
         version: 1,
         routes: vec![everything],
