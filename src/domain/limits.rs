@@ -143,6 +143,6 @@ pub const LADDERS_KEPT_MAX: usize = 8_192;
 /// Different plans, and different facts of intake, that tickets share.
 pub const SHARED_MAX: usize = 65_536;
 /// Tickets ahead of one that are counted to estimate its wait.
-pub const AHEAD_COUNTED_MAX: usize = 100_000;
+pub const AHEAD_COUNTED_MAX: usize = 1_000;
 /// Agents who passed on a ticket that it remembers.
 pub const DECLINERS_KEPT_MAX: usize = 32;

@@ -55,6 +55,11 @@ pub(super) fn plan_for(
     }
 }
 
+/// Returns whether a supervisor gave the ticket to an agent: it goes first, whatever the order.
+pub(super) fn is_by_hand(plan: &Plan) -> bool {
+    plan.route == BY_HAND
+}
+
 /// Returns whether a person, or long waiting, decided the way of a ticket.
 pub(super) fn by_a_person(open: &OpenTicket) -> bool {
     open.plan.as_ref().is_some_and(|plan| {
@@ -138,7 +143,9 @@ pub(super) fn plan_unread(policy: &Policy, intake: &Intake, plan: &Plan) -> Plan
 
 /// Plans a ticket that a supervisor gives to an agent. Only permanent needs stay, and it goes first.
 pub(super) fn plan_by_hand(policy: &Policy, intake: &Intake, plan: Option<&Plan>) -> Plan {
-    let of_plan = plan.map_or(&[][..], |plan| &plan.requirements[..]);
+    // That people who triage see it first is no need of the ticket: a supervisor has seen it.
+    let of_plan = plan.filter(|plan| plan.triage.is_none());
+    let of_plan = of_plan.map_or(&[][..], |plan| &plan.requirements[..]);
     let permanent = intake.requirements.iter().chain(of_plan).filter(|need| need.permanent);
     Plan {
         policy_version: policy.version,

@@ -6,6 +6,7 @@ use crate::{
     domain::{agent::Presence, id::AgentId, policy::Plan, ticket::Status, time::UnixMillis},
     routing::{
         class::{LadderSpec, Spec},
+        plan::is_by_hand,
         queue::{Spot, order},
         slab::{LadderKey, TicketKey},
         state::{State, Timer},
@@ -171,7 +172,12 @@ impl State {
         let head_start_secs = open.plan.as_ref().map_or(0, |plan| plan.head_start_secs);
         let entered = |class| {
             let priority = open.intake.priority;
-            let (weight_milli, first) = order(policy, open.received_at, head_start_secs, priority);
+            let by_hand = open.plan.as_ref().is_some_and(|plan| is_by_hand(plan));
+            let (weight_milli, first) = if by_hand {
+                (0, i64::MIN)
+            } else {
+                order(policy, open.received_at, head_start_secs, priority)
+            };
             Entered { class, weight_milli, first }
         };
         let class = self.class_of(open).filter(|_| waits);

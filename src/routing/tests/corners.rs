@@ -6,11 +6,14 @@ use crate::{
         agent::Presence,
         decision::{Change, Counterfactual},
         event::Event,
-        policy::{Batching, OccupancyCeiling, Policy, Requirement, Route, RouteMatch, SkillLevel},
+        policy::{
+            Batching, OccupancyCeiling, Policy, Requirement, Route, RouteMatch, SkillLevel,
+            TicketOrder,
+        },
         reading::{Reading, ReadingSource, Urgency},
         ticket::{Intake, Outcome, Resolution},
     },
-    routing::Input,
+    routing::{AgentWrite, Input},
 };
 
 /// Billing has room for one to wait; the next ones go to whoever takes orders.
@@ -226,4 +229,37 @@ fn a_rest_beside_work_is_told_now_and_then_not_all_the_time() {
         told += events.iter().filter(|event| event.name() == "rest_changed").count();
     }
     assert!((1..=101).contains(&told), "{told}");
+}
+
+#[test]
+fn a_ticket_given_by_hand_goes_first_in_every_order_and_out_of_triage() {
+    for ticket_order in [
+        TicketOrder::HeadStart,
+        TicketOrder::Strict,
+        TicketOrder::Ageing { weights_milli: vec![1000, 9000] },
+    ] {
+        let mut world = World::new();
+        world.must(Input::SetPolicy {
+            policy: Policy { ticket_order, triage_after_secs: None, ..policy() },
+            expected: None,
+        });
+        world.receive("old", Intake { priority: 10, ..intake() });
+        world.must(Input::Read { ticket: ticket("old"), reading: billing() });
+        world.wait_secs(10_000);
+        // Nobody understood it: people who triage should see it.
+        world.ticket("given", Reading { out_of_scope: true, ..billing() });
+        world.agent("ana", &[], 1);
+        world.must(Input::Assign { ticket: ticket("given"), agent: agent("ana") });
+        assert_eq!(world.holder("given").as_deref(), Some("ana"), "out of triage");
+        world.accept("given");
+        let able = profile("ana", &[("billing", 5)], 1);
+        world.must(Input::SetAgent { profile: able, write: AgentWrite::Replace(None) });
+        world.ticket("next", billing());
+        world.must(Input::Assign { ticket: ticket("next"), agent: agent("ana") });
+        let outcome =
+            Outcome { resolution: Resolution::Resolved, right_intent: None, satisfaction: None };
+        let (ticket, agent) = (ticket("given"), agent("ana"));
+        world.must(Input::Complete { ticket, agent, outcome });
+        assert_eq!(world.holder("next").as_deref(), Some("ana"), "before the old one");
+    }
 }
