@@ -46,6 +46,12 @@ pub struct History {
 }
 
 impl History {
+    /// Returns whether nothing happened in the window.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.moments.is_empty()
+    }
+
     /// Returns the policy in force at the end of the journal; `None` before one was set.
     #[must_use]
     pub fn policy(&self) -> Option<&Policy> {
@@ -139,7 +145,7 @@ impl HistoryReader {
         }
     }
 
-    /// Returns the history; `None` when the journal has no entry in the window.
+    /// Returns the history; `None` when the journal has no entry at or after the window's begin.
     #[must_use]
     pub fn finish(mut self) -> Option<History> {
         let (start, recorded) = (self.start?, self.recorded?);

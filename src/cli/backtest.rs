@@ -1,14 +1,9 @@
 //! `evenhand backtest`: what another policy would have done with what really came.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::IsTerminal,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::{
     Format,
@@ -29,8 +24,6 @@ use crate::{
 
 /// Seed when none is given.
 const SEED: u64 = 20_261_126;
-/// Steps of the progress bar: reading is half of it, the runs the other half.
-const STEPS: f64 = 1e6;
 /// Entries between two reports of progress.
 const ENTRIES_PER_REPORT: u64 = 1 << 12;
 
@@ -83,7 +76,7 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
     }
     let file = args.policy.display().to_string();
     let given = fs::read_to_string(&args.policy).with_context(|| file.clone()).map_err(usage)?;
-    let bar = bar();
+    let bar = output::bar(output::steps(1.0), "replaying {wide_bar} {percent} % {eta}");
     let workspace = chosen(args)?;
     let (history, segments) = read(args, &workspace, &bar)?;
     let base = history.policy().ok_or_else(|| {
@@ -98,12 +91,13 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
         segments: &segments,
         seed: args.seed,
     };
-    let report = backtest(&history, request, &|share| bar.set_position(steps(0.5 + share / 2.0)))
-        .map_err(|error| usage(anyhow::anyhow!("{file}: {error}")))?;
+    let report =
+        backtest(&history, request, &|share| bar.set_position(output::steps(0.5 + share / 2.0)))
+            .map_err(|error| usage(anyhow::anyhow!("{file}: {error}")))?;
     bar.finish_and_clear();
     print(&report, format)?;
     if let Some(path) = &args.html {
-        write(path, &page(&report)).map_err(usage)?;
+        output::write_page(path, &page(&report)).map_err(usage)?;
     }
     Ok(())
 }
@@ -147,7 +141,7 @@ fn read(
         let count = store::entry_count(snapshot, workspace)?.max(1) as f64;
         store::replay(snapshot, workspace, |entry| {
             if entry.sequence % ENTRIES_PER_REPORT == 0 {
-                bar.set_position(steps(entry.sequence as f64 / count / 2.0));
+                bar.set_position(output::steps(entry.sequence as f64 / count / 2.0));
             }
             reader.note(entry);
         })?;
@@ -162,7 +156,7 @@ fn read(
             known.join(", ")
         )));
     }
-    let history = reader.finish().ok_or_else(|| {
+    let history = reader.finish().filter(|history| !history.is_empty()).ok_or_else(|| {
         not_ready(anyhow::anyhow!(
             "nothing happened in workspace {workspace} in the time asked for"
         ))
@@ -193,22 +187,6 @@ fn take(
     Err(refuse(said.collect()))
 }
 
-/// A bar on a terminal; nothing in a pipe.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(steps(1.0));
-    let style = ProgressStyle::with_template("replaying {wide_bar} {percent} % {eta}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 1e6")]
-fn steps(share: f64) -> u64 {
-    (STEPS * share.clamp(0.0, 1.0)).round() as u64
-}
-
 fn print(report: &Report, format: Format) -> anyhow::Result<()> {
     for warning in report.warnings.iter().filter(|_| format == Format::Json) {
         output::complain(&format!("warning: {warning}"));
@@ -218,8 +196,4 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
         Format::Text => text(report),
     };
     output::print(&lines).context("standard output")
-}
-
-fn write(path: &Path, page: &str) -> anyhow::Result<()> {
-    fs::write(path, page).with_context(|| path.display().to_string())
 }

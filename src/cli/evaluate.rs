@@ -1,9 +1,6 @@
 //! `evenhand evaluate`: measures a model on labelled tickets.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -103,8 +100,7 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
             rows: rows.texts.len(),
             segment: args.segment.as_deref(),
         };
-        fs::write(path, page(&report, about))
-            .with_context(|| path.display().to_string())
+        output::write_page(path, &page(&report, about))
             .map_err(|error| Failure::new(ExitCode::Usage, error))?;
     }
     Ok(())

@@ -2,14 +2,12 @@
 
 use std::{
     fs,
-    io::IsTerminal,
     path::{Path, PathBuf},
     thread,
 };
 
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     Format,
@@ -22,8 +20,6 @@ use crate::simulate::{Options, Report, Results, RunError, Scenario, page, simula
 const SEED: u64 = 20_261_126;
 /// Most runs of one call.
 const RUNS_MAX: u64 = 100_000;
-/// Steps of the progress bar in one run: many, as reports are rounded to them.
-const STEPS_PER_RUN: f64 = 1e6;
 
 /// Arguments of `evenhand simulate`.
 #[derive(Debug, clap::Args)]
@@ -77,9 +73,7 @@ pub fn run(args: &Args, format: Format) -> Result<(), Failure> {
     print(&report, format)?;
     if let Some(path) = &args.html {
         let name = args.scenario.file_name().unwrap_or_default().to_string_lossy();
-        fs::write(path, page(&report, &scenario, &name))
-            .with_context(|| path.display().to_string())
-            .map_err(usage)?;
+        output::write_page(path, &page(&report, &scenario, &name)).map_err(usage)?;
     }
     Ok(())
 }
@@ -95,28 +89,13 @@ fn read(path: &Path) -> anyhow::Result<Scenario> {
 }
 
 fn simulate_with_bar(scenario: &Scenario, options: Options) -> Result<Results, RunError> {
-    let bar = bar(options.runs);
+    let length = u64::from(options.runs) * output::steps(1.0);
+    let bar = output::bar(length, "simulating {wide_bar} {percent} % {eta}");
     let results = simulate(scenario, options, &|share| {
-        bar.inc(steps(share));
+        bar.inc(output::steps(share));
     });
     bar.finish_and_clear();
     results
-}
-
-/// A bar on a terminal; nothing in a pipe.
-fn bar(runs: u32) -> ProgressBar {
-    let bar = ProgressBar::new(u64::from(runs) * steps(1.0));
-    let style = ProgressStyle::with_template("simulating {wide_bar} {percent} % {eta}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 1e6")]
-fn steps(share: f64) -> u64 {
-    (STEPS_PER_RUN * share.clamp(0.0, 1.0)).round() as u64
 }
 
 fn print(report: &Report, format: Format) -> anyhow::Result<()> {

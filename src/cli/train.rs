@@ -1,14 +1,11 @@
 //! `evenhand train`: fits heads to labelled tickets.
 
-use std::{
-    io::IsTerminal,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use candle_core::Device;
 use clap::ArgGroup;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::{
     Format,
@@ -203,13 +200,8 @@ fn name(args: &Args) -> String {
 
 /// A bar on a terminal; nothing in a pipe.
 fn bar(what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = output::bar(0, "{msg} {wide_bar} {pos}/{len} {eta}");
     bar.set_message(what);
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
     bar
 }
 

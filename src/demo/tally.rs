@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     api::v1::{self, Resolution, TicketStatus, TriageReason},
+    domain::policy::LANGUAGE,
     fairness::{Wait, WaitCurve},
 };
 
@@ -30,8 +31,6 @@ const PAGE_TICKETS: u32 = 200;
 const UNREAD: &str = "unread";
 /// Name of tickets that are about nothing the model knows.
 const OUT_OF_SCOPE: &str = "out_of_scope";
-/// Name of the route of tickets of which only the language is known.
-const LANGUAGE_ROUTE: &str = "language";
 
 /// What to count by.
 pub(super) struct Basis<'a> {
@@ -214,7 +213,7 @@ fn skill(ticket: &v1::Ticket, policy: &v1::Policy) -> String {
     let spoken = ticket
         .reading
         .as_ref()
-        .filter(|_| plan.route == LANGUAGE_ROUTE)
+        .filter(|_| plan.route == LANGUAGE)
         .and_then(|reading| policy.language_skills.get(&reading.language));
     let first = plan.requirements.first().map(|need| &need.skill_id);
     spoken.or(first).unwrap_or(&plan.route).clone()

@@ -37,16 +37,11 @@ pub struct AgentProfile {
     /// Units one ticket takes, by channel; a channel not listed takes 1.
     pub channel_units: BTreeMap<String, u32>,
     /// Declared speed beside others; only compared, 0 when not declared.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::policy::is_default")]
     pub speed: u32,
     /// When the agent works; `None` for whenever present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shifts: Option<Calendar>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(value: &u32) -> bool {
-    *value == 0
 }
 
 impl AgentProfile {

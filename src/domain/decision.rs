@@ -44,10 +44,10 @@ pub struct Candidate {
     /// Sum of proficiency above what is needed.
     pub proficiency_surplus: u32,
     /// Preferred skills the agent lacks.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::policy::is_default")]
     pub preferred_missing: u32,
     /// How often the agent passed on this ticket; whoever did comes after the others.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::policy::is_default")]
     pub declines: u32,
     /// Hard tickets taken and all tickets taken, where the policy spreads hard ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,11 +55,6 @@ pub struct Candidate {
     /// What the pair would cost, where tickets and agents were matched as a batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<PairCost>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(value: &u32) -> bool {
-    *value == 0
 }
 
 /// The terms of the cost of a pair in a batch; the sum is least over the whole batch.

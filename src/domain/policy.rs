@@ -264,7 +264,7 @@ pub struct Policy {
     pub open_tickets_max: Option<u32>,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -321,12 +321,23 @@ pub enum TriageReason {
     Unread,
 }
 
+/// Name of the plan when people decide.
+pub const TRIAGE: &str = "triage";
+/// Name of the plan when only the language is known.
+pub const LANGUAGE: &str = "language";
+/// Name of the plan after a transfer to an agent or to skills.
+pub const TRANSFER: &str = "transfer";
+/// Name of the plan of a ticket that a supervisor gave to an agent.
+pub const BY_HAND: &str = "by_hand";
+/// Names of plans that no route made; no route may have one.
+pub const RESERVED_ROUTES: [&str; 4] = [TRIAGE, LANGUAGE, TRANSFER, BY_HAND];
+
 /// What routing looks for, and how far ahead the ticket was moved.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Plan {
     /// Version of the policy that made it.
     pub policy_version: u32,
-    /// Name of the route that matched; `triage` when people decide, `transfer` after a transfer.
+    /// Name of the route that matched, or one of [`RESERVED_ROUTES`].
     pub route: String,
     /// Why people who triage get it.
     pub triage: Option<TriageReason>,

@@ -221,6 +221,7 @@ impl State {
             self.change_agent_at(at, key, |_| {});
         }
         self.waiting_by_route.clear();
+        self.counts_waiting = policy.routes.iter().any(|route| route.waiting_max.is_some());
         if policy.hours.is_none() {
             self.closed = false;
             self.rearm(self.hours_at, None, Timer::Hours);

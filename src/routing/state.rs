@@ -36,6 +36,8 @@ pub struct State {
     /// Tickets received so far.
     pub(super) received: u64,
     pub(super) timers: BTreeSet<(UnixMillis, Timer)>,
+    /// Whether the policy bounds the waiting tickets of a route.
+    pub(super) counts_waiting: bool,
     /// Waiting tickets by route, where the policy bounds them.
     pub(super) waiting_by_route: BTreeMap<String, u32>,
     /// What tickets share.

@@ -9,16 +9,9 @@ pub(crate) use why::why;
 use crate::domain::{
     decision::{Change, Counterfactual, Decision, Exclusion, Rule},
     id::{AgentId, SkillId},
-    policy::{AgentChoice, Plan, Requirement, TriageReason},
+    policy::{AgentChoice, BY_HAND, LANGUAGE, Plan, Requirement, TRANSFER, TriageReason},
     time::UnixMillis,
 };
-
-/// Name of the plan of a ticket that a supervisor gave to an agent.
-const BY_HAND: &str = "by_hand";
-/// Name of the plan of a ticket that an agent handed on.
-const TRANSFER: &str = "transfer";
-/// Name of the plan of a ticket of which only the language is known.
-const LANGUAGE: &str = "language";
 
 /// A decision and what was in force when it was made.
 #[derive(Clone, Copy, Debug)]

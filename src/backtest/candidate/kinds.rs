@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use strsim::levenshtein;
 
 use super::Problem;
 use crate::domain::id::SkillId;
@@ -159,7 +160,7 @@ impl<'a> Walk<'a> {
 /// Names what was probably meant, or everything there is.
 fn suggest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    let nearest = names.iter().map(|name| (distance(given, name), *name)).min();
+    let nearest = names.iter().map(|name| (levenshtein(given, name), *name)).min();
     match nearest {
         Some((changes, name)) if changes <= 1 + given.len() / 4 => {
             format!("the nearest is {name}")
@@ -167,19 +168,4 @@ fn suggest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
         _ if names.is_empty() => "there are none".to_owned(),
         _ => format!("there are {}", names.join(", ")),
     }
-}
-
-/// How many letters must be put in, left out or changed: V. I. Levenshtein, 1966.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (place, ours) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], place + 1);
-        for (column, theirs) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(ours != *theirs);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }

@@ -181,11 +181,10 @@ impl State {
             Entered { class, weight_milli, first }
         };
         let class = self.class_of(open).filter(|_| waits);
-        let bounded = policy.routes.iter().any(|route| route.waiting_max.is_some());
         let backoffs = open.declined.iter().filter_map(|declined| declined.until);
         Links {
             spot: class.map(entered),
-            counted: open.plan.clone().filter(|_| waits && bounded),
+            counted: open.plan.clone().filter(|_| waits && self.counts_waiting),
             age_due: self.age_due(open),
             offer_due: open.offer_expires_at,
             backoff_due: backoffs.filter(|_| waits).min(),

@@ -1,10 +1,10 @@
 //! Why this agent was asked: what really came first among those who could take the ticket.
 
-use super::{BY_HAND, duration, skills};
+use super::{duration, skills};
 use crate::domain::{
     decision::{Candidate, Decision},
     id::AgentId,
-    policy::{AgentChoice, Plan},
+    policy::{AgentChoice, BY_HAND, Plan},
 };
 
 /// Returns why this agent, in one sentence.

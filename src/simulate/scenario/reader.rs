@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, fmt, ops::RangeInclusive};
 
+use strsim::levenshtein;
+
 use super::tree::{Entry, Node, Table, line_of};
 
 /// Longest value that a problem repeats, in characters.
@@ -296,24 +298,9 @@ fn numbers(node: &Node) -> Option<Vec<f64>> {
 
 /// Returns which of the known words was probably meant.
 fn hint(given: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|word| (distance(given, word), *word)).min();
+    let near = known.iter().map(|word| (levenshtein(given, word), *word)).min();
     let close = |(distance, word): &(usize, &str)| *distance <= 1 + word.chars().count() / 3;
     near.filter(close).map_or(String::new(), |(_, word)| format!(", did you mean {word}?"))
-}
-
-/// Levenshtein's distance: letters to change, add or leave out.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, c) in from.chars().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], line + 1);
-        for column in 0..to.len() {
-            let changed = corner + usize::from(to[column] != c);
-            corner = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(corner + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -322,8 +309,8 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_meant() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!((distance("", "abc"), distance("abc", "abc")), (3, 0));
+        assert_eq!(levenshtein("kitten", "sitting"), 3);
+        assert_eq!((levenshtein("", "abc"), levenshtein("abc", "abc")), (3, 0));
         let known = ["arrival_rate", "skills", "name"];
         assert_eq!(hint("arival_rate", &known), ", did you mean arrival_rate?");
         assert_eq!(hint("zzzzzzzz", &known), "");

@@ -8,7 +8,7 @@ use crate::{
         condition::Condition,
         id::SkillId,
         limits,
-        policy::{Route, RouteMatch},
+        policy::{RESERVED_ROUTES, Route, RouteMatch},
         reading::Urgency,
     },
     service::validate::{
@@ -18,8 +18,6 @@ use crate::{
     },
 };
 
-/// Names of plans that no route made; no route may have one.
-const RESERVED: [&str; 4] = ["triage", "language", "transfer", "by_hand"];
 /// Most values in the attribute conditions of a route.
 const MATCH_ATTRIBUTES_MAX: usize = 16;
 
@@ -52,7 +50,7 @@ pub(super) fn routes(
 fn route(check: &mut Check, field: &str, given: &v1::Route, declared: &BTreeSet<SkillId>) -> Route {
     let name_field = format!("{field}.name");
     let name = check.text(&name_field, &given.name, 1..=limits::ID_CHARS_MAX);
-    if RESERVED.contains(&name.as_str()) {
+    if RESERVED_ROUTES.contains(&name.as_str()) {
         let reserved = "must not be `triage`, `language`, `transfer` or `by_hand`, which name plans \
                         that no route made";
         check.reject(&name_field, reserved);
