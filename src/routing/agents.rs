@@ -155,6 +155,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Returns the units left for tickets that may not be laid aside.
+    pub(super) fn left(self) -> u32 {
+        self.capacity.saturating_sub(self.used.saturating_sub(self.interruptible))
+    }
+
     /// Returns whether a ticket of so many units has room. One that may not be laid aside takes the
     /// place of those that may.
     pub(super) fn holds(self, units: u32, interruptible: bool) -> bool {

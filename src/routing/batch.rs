@@ -147,7 +147,7 @@ impl State {
             let Some(agent) = self.agents.get(*key).filter(|agent| agent.is_on_duty()) else {
                 continue;
             };
-            let room = agent.free_share().0.clamp(1, TICKETS_PER_AGENT);
+            let room = agent.room().left().clamp(1, TICKETS_PER_AGENT);
             columns.insert(*key, (next, next + room));
             next += room;
             idle_us_max = idle_us_max.max(agent.idle_us_at(now));

@@ -7,19 +7,13 @@ use crate::domain::{
     condition::{Condition, Facts},
     id::SkillId,
     limits::HEAD_START_SECS_MAX,
-    policy::{Plan, Policy, RelaxationStep, Requirement, Route, SkillLevel, TriageReason},
+    policy::{
+        BY_HAND, LANGUAGE, Plan, Policy, RelaxationStep, Requirement, Route, SkillLevel, TRANSFER,
+        TRIAGE, TriageReason,
+    },
     reading::{Reading, ReadingSource, Urgency},
     ticket::Intake,
 };
-
-/// Name of the plan when people who triage decide.
-pub(super) const TRIAGE: &str = "triage";
-/// Name of the plan when only the language is known.
-pub(super) const LANGUAGE: &str = "language";
-/// Name of the plan after a transfer to an agent or to skills.
-const TRANSFER: &str = "transfer";
-/// Name of the plan of a ticket that a supervisor gave to an agent.
-const BY_HAND: &str = "by_hand";
 
 /// Probability of a negative sentiment from which on a ticket counts as hard.
 const HARD_NEGATIVE_MIN: f64 = 0.8;
@@ -108,14 +102,8 @@ pub(super) fn plan_by_intent(
 /// Plans a ticket for triage because nobody suitable took it. Only permanent needs stay.
 pub(super) fn plan_after_waiting(policy: &Policy, intake: &Intake, plan: &Plan) -> Plan {
     let triage = Requirement::new(policy.triage_skill.clone(), 1, true);
-    let permanent = intake.requirements.iter().filter(|need| need.permanent);
-    Plan {
-        policy_version: policy.version,
-        route: TRIAGE.to_owned(),
-        triage: Some(TriageReason::WaitedTooLong),
-        requirements: merged(permanent.cloned().chain([triage])).into(),
-        ..plan.clone()
-    }
+    let plan = handed_on(policy, intake, plan, vec![triage]);
+    Plan { route: TRIAGE.to_owned(), triage: Some(TriageReason::WaitedTooLong), ..plan }
 }
 
 /// Plans a ticket that an agent handed to `requirements` (none: to one agent).
@@ -125,12 +113,28 @@ pub(super) fn plan_transfer(
     plan: &Plan,
     requirements: Vec<Requirement>,
 ) -> Plan {
+    Plan { route: TRANSFER.to_owned(), ..handed_on(policy, intake, plan, requirements) }
+}
+
+/// Plans what leaves its route: permanent needs of the platform stay, and the place in the queue, but for
+/// what a supervisor gave; what speaks of the route does not.
+fn handed_on(
+    policy: &Policy,
+    intake: &Intake,
+    plan: &Plan,
+    requirements: Vec<Requirement>,
+) -> Plan {
     let permanent = intake.requirements.iter().filter(|need| need.permanent).cloned();
+    let by_hand = is_by_hand(plan);
+    let head_start_secs = if by_hand { 0 } else { plan.head_start_secs };
     Plan {
         policy_version: policy.version,
-        route: TRANSFER.to_owned(),
         triage: None,
         requirements: merged(permanent.chain(requirements)).into(),
+        head_start_secs,
+        preferred: Arc::default(),
+        around_the_clock: plan.around_the_clock && !by_hand,
+        overflowed: None,
         ..plan.clone()
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Arrivals {
     law: Law,
     pattern: Option<Pattern>,
     stream: Stream,
+    /// Nothing after this matters, in seconds.
+    end: f64,
     /// The last arrival, in seconds.
     last: f64,
     /// The part of the day it fell into, counted on from day to day, and when that ends.
@@ -20,12 +22,17 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) fn new(rate: f64, law: Law, pattern: Option<Pattern>, stream: Stream) -> Self {
+    pub(super) fn new(
+        (rate, law): (f64, Law),
+        pattern: Option<Pattern>,
+        stream: Stream,
+        end: f64,
+    ) -> Self {
         let part_end = pattern.as_ref().map_or(f64::INFINITY, Pattern::part_seconds);
-        Self { rate, law, pattern, stream, last: 0.0, part: 0, part_end }
+        Self { rate, law, pattern, stream, end, last: 0.0, part: 0, part_end }
     }
 
-    /// Returns the next arrival, in seconds; `None` when there will never be one.
+    /// Returns the next arrival, in seconds; `None` when there will be none before the end.
     ///
     /// The gap is drawn with mean 1 and spent at the rate of each part of the day, so exponential gaps
     /// give a Poisson process with exactly these rates.
@@ -41,6 +48,10 @@ impl Arrivals {
             if spent >= left && rate > 0.0 {
                 self.last += left / rate;
                 return Some(self.last);
+            }
+            // A rate near nothing would go through days for ever.
+            if self.part_end > self.end {
+                return None;
             }
             left -= spent;
             self.last = self.part_end;
@@ -64,7 +75,8 @@ mod tests {
     #[test]
     fn each_part_of_the_day_gets_its_share() {
         let pattern = Pattern { factors: vec![0.0, 1.0, 3.0], period_seconds: 30.0 };
-        let mut arrivals = Arrivals::new(2.0, Law::Exponential, Some(pattern), stream());
+        let mut arrivals =
+            Arrivals::new((2.0, Law::Exponential), Some(pattern), stream(), 40_000.0);
         let mut counts = [0_u32; 3];
         while let Some(at) = arrivals.next().filter(|at| *at < 30_000.0) {
             let second = at % 30.0;
@@ -77,9 +89,17 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_near_nothing_ends_with_the_run() {
+        let pattern = Pattern { factors: vec![1.0, 2.0], period_seconds: 1.0 };
+        let law = Law::Exponential;
+        let mut arrivals = Arrivals::new((1e-12, law), Some(pattern), stream(), 1000.0);
+        assert!(arrivals.next().is_none());
+    }
+
+    #[test]
     fn without_a_rate_nothing_comes() {
-        assert!(Arrivals::new(0.0, Law::Exponential, None, stream()).next().is_none());
-        let mut clockwork = Arrivals::new(4.0, Law::Deterministic, None, stream());
+        assert!(Arrivals::new((0.0, Law::Exponential), None, stream(), 9.0).next().is_none());
+        let mut clockwork = Arrivals::new((4.0, Law::Deterministic), None, stream(), 9.0);
         assert_eq!(clockwork.next(), Some(0.25));
         assert_eq!(clockwork.next(), Some(0.5));
     }

@@ -75,7 +75,7 @@ impl Clock {
 }
 
 /// Who arrived before the end of the horizon is followed for one more, at most.
-fn longest_seconds(scenario: &Scenario) -> f64 {
+pub(super) fn longest_seconds(scenario: &Scenario) -> f64 {
     scenario.end_seconds() + scenario.horizon_seconds
 }
 

@@ -17,7 +17,7 @@ use super::{
     arrivals::Arrivals,
     random::{Seed, Stream},
     scenario::{Class, Scenario},
-    setup::Setup,
+    setup::{Setup, longest_seconds},
     tally::{RunResult, Tally},
 };
 use crate::{
@@ -133,7 +133,7 @@ pub(super) fn run(
     world.begin()?;
     let end = setup.clock.ticks(scenario.end_seconds());
     // Whoever arrived in the window is followed, but not for ever.
-    let last = setup.clock.ticks(scenario.end_seconds() + scenario.horizon_seconds);
+    let last = setup.clock.ticks(longest_seconds(scenario));
     let (mut moments, mut told) = (0, 0.0);
     while let Some(at) = world.next_at() {
         if at >= end && (world.tally.open == 0 || at > last) {
@@ -157,9 +157,13 @@ impl<'a> World<'a> {
         let unservable: Vec<&Class> = scenario.unservable().collect();
         let source = |class: &Class| {
             let stream = |purpose| Stream::new(seed, purpose, &class.name);
-            let (rate, law) = (class.arrival_rate, class.arrival_law);
             Source {
-                arrivals: Arrivals::new(rate, law, class.pattern.clone(), stream("arrivals")),
+                arrivals: Arrivals::new(
+                    (class.arrival_rate, class.arrival_law),
+                    class.pattern.clone(),
+                    stream("arrivals"),
+                    longest_seconds(scenario),
+                ),
                 work: stream("work"),
                 patience: stream("patience"),
                 servable: !unservable.contains(&class),
