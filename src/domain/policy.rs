@@ -168,10 +168,11 @@ pub enum TicketOrder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentChoice {
-    /// Longest cumulative idleness since signing in: unequal agents reach equal occupancy.
+    /// Longest cumulative idleness, kept within the range of those present at each sign-in: unequal
+    /// agents reach equal occupancy.
     #[default]
     LongestCumulativeIdle,
-    /// Longest time since the last ticket ended.
+    /// Longest time since a ticket left the agent, or since signing in.
     LongestIdle,
     /// Greatest declared speed.
     Fastest,
