@@ -15,7 +15,7 @@ use evenhand::{
         ticket::{Intake, Payload, Status},
         time::UnixMillis,
     },
-    store::{Batch, NewTicket, Store, TicketDetail, TicketRow, Used},
+    store::{Batch, Location, NewTicket, Store, TicketDetail, TicketRow, Used},
 };
 use rusqlite::{Connection, params};
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ fn workspace() -> WorkspaceId {
 }
 
 fn open(folder: &Path) -> Store {
-    let mut store = Store::open(folder).unwrap();
+    let mut store = Store::open(&Location::Folder(folder.to_owned())).unwrap();
     let batch = Batch { workspaces: vec![(workspace(), UnixMillis(0))], ..Batch::default() };
     store.commit(&batch).unwrap();
     store
@@ -195,7 +195,7 @@ fn replay(criterion: &mut Criterion) {
     let mut benches = criterion.benchmark_group("store");
     benches.sample_size(10).throughput(Throughput::Elements(ENTRIES));
     benches.bench_function("replay", |bencher| {
-        bencher.iter(|| store.replay(&workspace(), |entry| drop(black_box(entry))).unwrap());
+        bencher.iter(|| store.replay(&workspace(), 0, |entry| drop(black_box(entry))).unwrap());
     });
     benches.finish();
 }

@@ -31,6 +31,7 @@ mod types;
 mod views;
 mod workspace;
 
+pub use crate::store::{Location, PostgresOptions};
 pub use handle::{Handle, Parts, start};
 pub use types::{
     Action, AgentView, Command, DecisionFilter, DecisionView, DeskView, EntryFilter, Error,

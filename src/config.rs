@@ -15,15 +15,16 @@ use std::{
 
 use self::reader::Reader;
 use crate::{
+    app::{Location, PostgresOptions},
     service::Options as ServerOptions,
     telemetry::{logging::Options as LogOptions, measures::Options as MeasureOptions},
 };
 
 /// Everything that can be configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
-    /// Where the database lies.
-    pub data_dir: PathBuf,
+    /// Where the data is.
+    pub store: Location,
     /// Which model reads.
     pub model: ModelChoice,
     /// How the server listens.
@@ -82,9 +83,8 @@ pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Error>
 }
 
 fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
-    let data_dir = reader.text("store.data_dir", "./evenhand-data");
     Config {
-        data_dir: overrides.data_dir.clone().unwrap_or_else(|| data_dir.into()),
+        store: store(reader, overrides),
         model: match reader.text("classifier.model", "auto").as_str() {
             "auto" => ModelChoice::Auto,
             "none" => ModelChoice::None,
@@ -93,6 +93,28 @@ fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
         server: server(reader, overrides),
         measures: measures(reader),
         log: log(reader),
+    }
+}
+
+/// A folder on the command line is meant for this run, whatever the file says.
+fn store(reader: &mut Reader, overrides: &Overrides) -> Location {
+    let folder = reader.text("store.data_dir", "./evenhand-data");
+    let url = reader.text("store.url", "none");
+    let ca_file = reader.text("store.ca_file", "none");
+    let ca_file = (ca_file != "none").then(|| ca_file.into());
+    if let Some(folder) = &overrides.data_dir {
+        return Location::Folder(folder.clone());
+    }
+    if url == "none" {
+        return Location::Folder(folder.into());
+    }
+    match PostgresOptions::new(&url, ca_file) {
+        Ok(options) => Location::Postgres(Box::new(options)),
+        Err(error) => {
+            // The URL may hold a password, and is not shown.
+            reader.reject("store.url", "(hidden)", &error.to_string());
+            Location::Folder(folder.into())
+        }
     }
 }
 

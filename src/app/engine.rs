@@ -40,7 +40,6 @@ const PATIENCE_MIN: Duration = Duration::from_millis(1);
 /// How often old idempotency keys are forgotten, in seconds, and how many at a time.
 const FORGET_EVERY_SECS: u32 = 60;
 const FORGET_AT_ONCE: u32 = 20_000;
-const FORGET_AT_ONCE_ROWS: usize = FORGET_AT_ONCE as usize;
 /// Wait after a transaction failed, so that a full disk is not asked again at once.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// The workspace of callers who name none.
@@ -359,7 +358,7 @@ impl Engine {
         self.forget_at = now.plus_secs(FORGET_EVERY_SECS);
         match self.store.forget_used(before, FORGET_AT_ONCE) {
             // More are left: go on with the next round.
-            Ok(FORGET_AT_ONCE_ROWS) => self.forget_at = now,
+            Ok(forgotten) if forgotten >= FORGET_AT_ONCE.into() => self.forget_at = now,
             Ok(_) => {}
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => tracing::warn!(%error, "old idempotency keys could not be forgotten"),

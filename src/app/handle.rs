@@ -20,13 +20,13 @@ use crate::{
     classifier::{Classify, ClassifyError, ModelInfo},
     clock::Clock,
     domain::{reading::Reading, time::UnixMillis},
-    store::{self, Readers, Store},
+    store::{self, Location, Readers, Store},
 };
 
 /// What the engine is made of.
 pub struct Parts {
-    /// Where the database file `evenhand.db` lies; made when missing.
-    pub data_dir: PathBuf,
+    /// Where the data is; made when missing.
+    pub store: Location,
     /// Reads texts; `None` when no model is loaded (rules read instead).
     pub classifier: Option<Arc<dyn Classify>>,
     /// Tells the time.
@@ -39,7 +39,7 @@ pub struct Parts {
 /// # Errors
 /// [`Error::Store`] when the database cannot be opened or read.
 pub async fn start(parts: Parts) -> Result<Handle, Error> {
-    let Parts { data_dir, classifier, clock } = parts;
+    let Parts { store, classifier, clock } = parts;
     let clock = Arc::new(SteadyClock::new(clock));
     let topics = Arc::new(Topics::default());
     let (to_read_sender, to_read) = watch::channel(0);
@@ -47,7 +47,7 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let engine_clock = Arc::clone(&clock);
     let shown = (Arc::clone(&recent), Arc::clone(&topics));
     let load = move || {
-        let store = Store::open(&data_dir).map_err(Error::Store)?;
+        let store = Store::open(&store).map_err(Error::Store)?;
         let readers = store.readers();
         let engine = Engine::load(store, engine_clock, shown, to_read_sender)?;
         Ok::<_, Error>((engine, readers))

@@ -55,7 +55,7 @@ impl Workspace {
         let mut workspace = Self::new(id.clone(), created_at);
         let mut newest_at = created_at;
         let state = &mut workspace.state;
-        workspace.sequence = store.replay(id, |entry| {
+        workspace.sequence = store.replay(id, 0, |entry| {
             state.apply(entry.at, &entry.event);
             newest_at = newest_at.max(entry.at);
         })?;

@@ -139,7 +139,7 @@ fn read(
     let (reader, segments, known) = store::read_folder(&args.data_dir, |snapshot| {
         let mut reader = HistoryReader::new(args.from, args.to);
         let count = store::entry_count(snapshot, workspace)?.max(1) as f64;
-        store::replay(snapshot, workspace, |entry| {
+        store::replay(snapshot, workspace, 0, |entry| {
             if entry.sequence % ENTRIES_PER_REPORT == 0 {
                 bar.set_position(output::steps(entry.sequence as f64 / count / 2.0));
             }

@@ -66,14 +66,11 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
         .map_err(|error| not_ready(error.into()))?
         .with_metrics(metrics);
     let name = model.as_ref().map_or_else(|| "keyword rules".to_owned(), |model| model.info().name);
-    let parts = app::Parts {
-        data_dir: config.data_dir.clone(),
-        classifier: model,
-        clock: Arc::new(SystemClock),
-    };
+    let parts =
+        app::Parts { store: config.store.clone(), classifier: model, clock: Arc::new(SystemClock) };
     let handle = app::start(parts)
         .await
-        .with_context(|| format!("the store in {} cannot be used", config.data_dir.display()))
+        .with_context(|| format!("the store in {} cannot be used", config.store))
         .map_err(not_ready)?;
     tokio::spawn(telemetry::measures::run(handle.clone(), config.measures));
     // Before it says that it serves: whoever reads that may stop it at once.
@@ -81,7 +78,7 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
     tracing::info!(
         listen = %server.address(),
         metrics = server.admin_address().map(tracing::field::display),
-        data_dir = %config.data_dir.display(),
+        store = %config.store,
         reads = name,
         "evenhand serves; stop it with Ctrl-C"
     );
@@ -144,7 +141,7 @@ fn approve(
         Format::Json => json!({
             "ok": true,
             "listen": config.server.listen.to_string(),
-            "data_dir": config.data_dir.display().to_string(),
+            "store": config.store.to_string(),
             "model": model,
         })
         .to_string(),

@@ -29,7 +29,7 @@ fn problems(text: &str) -> Vec<(String, String)> {
 fn without_a_file_everything_has_a_default() {
     let config = load(None, &Overrides::default()).unwrap();
     assert_eq!(config.server, ServerOptions::default());
-    assert_eq!(config.data_dir, PathBuf::from("./evenhand-data"));
+    assert_eq!(config.store.to_string(), "./evenhand-data");
     assert_eq!(config.model, ModelChoice::Auto);
 }
 
@@ -46,7 +46,7 @@ fn a_file_is_read_and_the_command_line_wins() {
     assert_eq!(config.server.listen, listen);
     assert_eq!(config.server.admin_listen, None);
     assert_eq!(config.server.shutdown_grace_secs, 3);
-    assert_eq!(config.data_dir, PathBuf::from("/var/lib/evenhand"));
+    assert_eq!(config.store.to_string(), "/var/lib/evenhand");
     assert_eq!(config.model, ModelChoice::Directory("models/mine".into()));
     assert!(config.log.json);
 }

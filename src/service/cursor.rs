@@ -133,8 +133,8 @@ mod tests {
     #[tokio::test]
     async fn a_cursor_tells_quiet_from_news_and_ends_after_the_last_news() {
         let folder = tempfile::tempdir().unwrap();
-        let data_dir = folder.path().to_owned();
-        let parts = Parts { data_dir, classifier: None, clock: Arc::new(SystemClock) };
+        let store = app::Location::Folder(folder.path().to_owned());
+        let parts = Parts { store, classifier: None, clock: Arc::new(SystemClock) };
         let handle = app::start(parts).await.unwrap();
         let workspace = WorkspaceId::new(WORKSPACE_DEFAULT).unwrap();
         let agent = AgentId::new("ana").unwrap();

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{CachedStatement, Transaction, named_params, params};
-
 use super::{
-    Batch, Error, Key, NewTicket, TicketDetail, TicketRow,
-    records::{self, integer},
+    Batch, Error, Key, NewTicket, TicketDetail, TicketRow, checksum,
+    database::{Database, Rows, Value},
+    records, tables,
 };
 use crate::domain::{
     event::{Entry, Event},
@@ -14,211 +13,145 @@ use crate::domain::{
 };
 
 /// Writes everything of a batch; the caller commits.
-pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Error> {
-    write_workspaces(transaction, batch)?;
-    write_entries(transaction, &batch.entries)?;
-    write_tickets(transaction, batch)?;
-    write_used(transaction, batch)
-}
-
-fn write_workspaces(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Error> {
-    let mut insert =
-        transaction.prepare_cached("INSERT INTO workspace (id, created_at) VALUES (?1, ?2)")?;
+pub(super) fn write(database: &Database, batch: &Batch) -> Result<(), Error> {
+    let mut workspaces = Rows::new(&tables::WORKSPACE);
     for (workspace, created_at) in &batch.workspaces {
-        insert.execute(params![workspace.as_str(), created_at.0])?;
+        workspaces.push([workspace.as_str().into(), created_at.0.into()]);
     }
-    Ok(())
+    let (journal, policies) = entries(&batch.entries)?;
+    let mut tables = vec![workspaces, journal, policies, loads(&batch.entries)];
+    tables.extend(tickets(batch)?);
+    tables.push(used(batch));
+    database.write(&tables)
 }
 
-fn write_entries(
-    transaction: &Transaction<'_>,
-    entries: &[(WorkspaceId, Entry)],
-) -> Result<(), Error> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO journal (workspace, sequence, at, kind, ticket, agent, actor, format, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    let mut loads = Loads::new();
+/// Returns the journal entries, and where each policy is among them.
+fn entries(entries: &[(WorkspaceId, Entry)]) -> Result<(Rows<'_>, Rows<'_>), Error> {
+    let mut journal = Rows::new(&tables::JOURNAL);
+    let mut policies = Rows::new(&tables::POLICY);
     for (workspace, entry) in entries {
         let event = &entry.event;
-        insert.execute(params![
-            workspace.as_str(),
-            integer(entry.sequence),
-            entry.at.0,
-            event.name(),
-            event.ticket().map(|ticket| ticket.as_str()),
-            event.agent().map(|agent| agent.as_str()),
-            entry.actor.as_ref().map(|actor| actor.as_str()),
-            records::FORMAT,
-            records::encode(event)?,
-        ])?;
-        count_load(&mut loads, workspace, event);
+        let values = [
+            workspace.as_str().into(),
+            entry.sequence.into(),
+            entry.at.0.into(),
+            event.name().into(),
+            event.ticket().map(|ticket| ticket.as_str()).into(),
+            event.agent().map(|agent| agent.as_str()).into(),
+            entry.actor.as_ref().map(|actor| actor.as_str()).into(),
+            records::FORMAT.into(),
+            records::encode(event)?.into(),
+        ];
+        push_checked(&mut journal, values);
         if let Event::PolicySet { policy } = event {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO policy (workspace, version, sequence) VALUES (?1, ?2, ?3)",
-                )?
-                .execute(params![workspace.as_str(), policy.version, integer(entry.sequence)])?;
+            let version = policy.version.into();
+            policies.push([workspace.as_str().into(), version, entry.sequence.into()]);
         }
     }
-    write_loads(transaction, &loads)
+    Ok((journal, policies))
 }
 
-/// Offers made, accepted and declined, and tickets completed, by agent.
-type Loads<'a> = BTreeMap<(&'a WorkspaceId, &'a AgentId), [i64; 4]>;
-
-/// Counts what an agent carried.
-fn count_load<'a>(loads: &mut Loads<'a>, workspace: &'a WorkspaceId, event: &'a Event) {
-    let Some(agent) = event.agent() else { return };
-    let counts: [i64; 4] = match event {
-        Event::AgentSet { .. } => [0, 0, 0, 0],
-        Event::OfferMade { .. } => [1, 0, 0, 0],
-        Event::OfferAccepted { .. } => [0, 1, 0, 0],
-        Event::OfferDeclined { .. } => [0, 0, 1, 0],
-        Event::AssignmentCompleted { .. } => [0, 0, 0, 1],
-        _ => return,
-    };
-    let sums = loads.entry((workspace, agent)).or_default();
-    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+/// Adds a row whose last column is the checksum of all others.
+fn push_checked<'a, const N: usize>(rows: &mut Rows<'a>, values: [Value<'a>; N]) {
+    let sum = checksum::of(&values);
+    rows.values.extend(values);
+    rows.values.push(sum.into());
 }
 
-/// Adds to what agents carried before; once for each agent, however much a batch brings.
-fn write_loads(transaction: &Transaction<'_>, loads: &Loads<'_>) -> Result<(), Error> {
-    let mut add = transaction.prepare_cached(
-        "INSERT INTO agent_load (workspace, agent, offered, accepted, declined, completed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (workspace, agent) DO UPDATE SET
-                 offered = offered + excluded.offered, accepted = accepted + excluded.accepted,
-                 declined = declined + excluded.declined,
-                 completed = completed + excluded.completed",
-    )?;
+/// Returns what agents carried in a batch: offers made, accepted and declined, and tickets completed; one
+/// row for each agent, however much the batch brings.
+fn loads(entries: &[(WorkspaceId, Entry)]) -> Rows<'_> {
+    let mut loads: BTreeMap<(&WorkspaceId, &AgentId), [i64; 4]> = BTreeMap::new();
+    for (workspace, Entry { event, .. }) in entries {
+        let Some(agent) = event.agent() else { continue };
+        let counts: [i64; 4] = match event {
+            Event::AgentSet { .. } => [0, 0, 0, 0],
+            Event::OfferMade { .. } => [1, 0, 0, 0],
+            Event::OfferAccepted { .. } => [0, 1, 0, 0],
+            Event::OfferDeclined { .. } => [0, 0, 1, 0],
+            Event::AssignmentCompleted { .. } => [0, 0, 0, 1],
+            _ => continue,
+        };
+        let sums = loads.entry((workspace, agent)).or_default();
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    let mut rows = Rows::new(&tables::AGENT_LOAD);
     for ((workspace, agent), [offered, accepted, declined, completed]) in loads {
-        add.execute(params![
-            workspace.as_str(),
-            agent.as_str(),
-            offered,
-            accepted,
-            declined,
-            completed
-        ])?;
+        let (workspace, agent) = (workspace.as_str().into(), agent.as_str().into());
+        let [offered, accepted] = [offered.into(), accepted.into()];
+        rows.push([workspace, agent, offered, accepted, declined.into(), completed.into()]);
     }
-    Ok(())
+    rows
 }
 
-fn write_tickets(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Error> {
-    let mut upsert = transaction.prepare_cached(
-        "INSERT INTO ticket (workspace, number, id, sequence, status, holder, assignee, epoch,
-             offer_sequence, relaxation_step, received_at, assigned_at, closed_at, target_secs,
-             fast_tracked, triaged, reassigned, outcome)
-         VALUES (:workspace, :number, :id, :sequence, :status, :holder, :assignee, :epoch,
-             :offer_sequence, :relaxation_step, :received_at, :assigned_at, :closed_at,
-             :target_secs, :fast_tracked, :triaged, :reassigned, :outcome)
-         ON CONFLICT (workspace, number) DO UPDATE SET
-             sequence = excluded.sequence, status = excluded.status, holder = excluded.holder,
-             assignee = excluded.assignee, epoch = excluded.epoch,
-             offer_sequence = excluded.offer_sequence,
-             relaxation_step = excluded.relaxation_step, assigned_at = excluded.assigned_at,
-             closed_at = excluded.closed_at, target_secs = excluded.target_secs,
-             fast_tracked = excluded.fast_tracked, triaged = excluded.triaged,
-             reassigned = excluded.reassigned, outcome = excluded.outcome",
-    )?;
+/// Returns where tickets stand, their wide parts, and the payloads and segments of new ones.
+fn tickets(batch: &Batch) -> Result<[Rows<'_>; 4], Error> {
+    let mut rows = Rows::new(&tables::TICKET);
     for ((workspace, _), row) in &batch.tickets {
-        write_row(&mut upsert, workspace, row)?;
+        rows.push(ticket(workspace, row)?);
     }
+    let mut details = Rows::new(&tables::TICKET_DETAIL);
     for (key, detail) in &batch.details {
-        write_detail(transaction, key, detail)?;
+        push_checked(&mut details, ticket_detail(key, detail)?);
     }
-    for received in &batch.received {
-        write_payload(transaction, received)?;
+    let mut payloads = Rows::new(&tables::PAYLOAD);
+    let mut segments = Rows::new(&tables::SEGMENT);
+    for NewTicket { workspace, number, payload } in &batch.received {
+        let (workspace, number) = (workspace.as_str(), *number);
+        let (subject, body) = (payload.subject.as_str().into(), payload.body.as_str().into());
+        let customer = payload.customer.as_str().into();
+        push_checked(&mut payloads, [workspace.into(), number.into(), subject, body, customer]);
+        for (attribute, value) in &payload.segments {
+            let (attribute, value) = (attribute.as_str().into(), value.as_str().into());
+            segments.push([workspace.into(), number.into(), attribute, value]);
+        }
     }
-    Ok(())
+    Ok([rows, details, payloads, segments])
 }
 
-fn write_row(
-    upsert: &mut CachedStatement<'_>,
-    workspace: &WorkspaceId,
-    row: &TicketRow,
-) -> Result<(), Error> {
-    let outcome = match &row.outcome {
-        Some(outcome) => Some(records::encode_outcome(outcome)?),
-        None => None,
-    };
-    upsert.execute(named_params! {
-        ":workspace": workspace.as_str(),
-        ":number": integer(row.number),
-        ":id": row.ticket.as_str(),
-        ":sequence": integer(row.sequence),
-        ":status": records::status_text(row.status),
-        ":holder": row.holder.as_ref().map(|agent| agent.as_str()),
-        ":assignee": row.assignee.as_ref().map(|agent| agent.as_str()),
-        ":epoch": row.epoch,
-        ":offer_sequence": row.offer_sequence.map(integer),
-        ":relaxation_step": row.relaxation_step,
-        ":received_at": row.received_at.0,
-        ":assigned_at": row.assigned_at.map(|at| at.0),
-        ":closed_at": row.closed_at.map(|at| at.0),
-        ":target_secs": row.target_secs,
-        ":fast_tracked": row.fast_tracked,
-        ":triaged": row.triaged,
-        ":reassigned": row.reassigned,
-        ":outcome": outcome,
-    })?;
-    Ok(())
+fn ticket<'a>(workspace: &'a WorkspaceId, row: &'a TicketRow) -> Result<[Value<'a>; 18], Error> {
+    let outcome = row.outcome.as_ref().map(records::encode_outcome).transpose()?;
+    Ok([
+        workspace.as_str().into(),
+        row.number.into(),
+        row.ticket.as_str().into(),
+        row.sequence.into(),
+        records::status_text(row.status).into(),
+        row.holder.as_ref().map(|agent| agent.as_str()).into(),
+        row.assignee.as_ref().map(|agent| agent.as_str()).into(),
+        row.epoch.into(),
+        row.offer_sequence.into(),
+        row.relaxation_step.into(),
+        row.received_at.0.into(),
+        row.assigned_at.map(|at| at.0).into(),
+        row.closed_at.map(|at| at.0).into(),
+        row.target_secs.into(),
+        row.fast_tracked.into(),
+        row.triaged.into(),
+        row.reassigned.into(),
+        outcome.into(),
+    ])
 }
 
-fn write_detail(
-    transaction: &Transaction<'_>,
-    (workspace, number): &Key<u64>,
+fn ticket_detail<'a>(
+    (workspace, number): &'a Key<u64>,
     detail: &TicketDetail,
-) -> Result<(), Error> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO ticket_detail (workspace, number, format, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (workspace, number) DO UPDATE SET
-                 format = excluded.format, body = excluded.body",
-        )?
-        .execute(params![
-            workspace.as_str(),
-            integer(*number),
-            records::FORMAT,
-            records::encode_detail(detail)?
-        ])?;
-    Ok(())
+) -> Result<[Value<'a>; 4], Error> {
+    let body = records::encode_detail(detail)?;
+    Ok([workspace.as_str().into(), (*number).into(), records::FORMAT.into(), body.into()])
 }
 
-fn write_payload(transaction: &Transaction<'_>, received: &NewTicket) -> Result<(), Error> {
-    let NewTicket { workspace, number, payload } = received;
-    let (workspace, number) = (workspace.as_str(), integer(*number));
-    transaction
-        .prepare_cached(
-            "INSERT INTO payload (workspace, number, subject, body, customer)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![workspace, number, payload.subject, payload.body, payload.customer])?;
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO segment (workspace, number, attribute, value) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for (attribute, value) in &payload.segments {
-        insert.execute(params![workspace, number, attribute, value])?;
-    }
-    Ok(())
-}
-
-fn write_used(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Error> {
-    // A key may be there from before its window ended.
-    let mut replace = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO idempotency (workspace, key, fingerprint, ticket, sequence, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
+fn used(batch: &Batch) -> Rows<'_> {
+    let mut rows = Rows::new(&tables::IDEMPOTENCY);
     for ((workspace, key), used) in &batch.used {
-        replace.execute(params![
-            workspace.as_str(),
-            key,
-            used.fingerprint.as_slice(),
-            used.ticket.as_ref().map(|ticket| ticket.as_str()),
-            integer(used.sequence),
-            used.at.0,
-        ])?;
+        rows.push([
+            workspace.as_str().into(),
+            key.as_str().into(),
+            used.fingerprint.as_slice().into(),
+            used.ticket.as_ref().map(|ticket| ticket.as_str()).into(),
+            used.sequence.into(),
+            used.at.0.into(),
+        ]);
     }
-    Ok(())
+    rows
 }

@@ -1,6 +1,6 @@
 //! Why the store failed. No variant carries stored content.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use crate::domain::id::WorkspaceId;
 
@@ -10,6 +10,38 @@ pub enum Error {
     /// SQLite said no.
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL said no, or cannot be reached.
+    #[error("postgres: {0}")]
+    Postgres(Refusal),
+    /// The connection broke while a transaction was to become durable: it is, or it is not.
+    #[error("the connection broke during a commit")]
+    Unknown,
+    /// The URL of the database cannot be used.
+    #[error(
+        "the database URL cannot be used: {why}; it looks like postgres://user:password@host:5432/database"
+    )]
+    Url {
+        /// Why not.
+        why: String,
+    },
+    /// Certificates cannot be read.
+    #[error("cannot read certificates in {}: {why}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The database server may lose what it says it has.
+    #[error(
+        "the database server has `{setting} = {value}`: what it acknowledges can be lost; switch it on"
+    )]
+    UnsafeSetting {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: &'static str,
+    },
     /// A file or folder could not be used.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
@@ -98,7 +130,74 @@ pub enum Error {
     ReaderLost,
 }
 
+/// What PostgreSQL said, without the values it may have said it about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// SQLSTATE; none when the connection itself failed.
+    code: Option<String>,
+    /// The constraint, or how the connection failed.
+    what: String,
+}
+
+impl Refusal {
+    /// Returns the SQLSTATE.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// Returns whether the connection is lost: it broke, or the server ended it.
+    pub(super) fn is_lost(&self) -> bool {
+        // Class 08 is the connection, 57 the server's shutting down.
+        self.code().is_none_or(|code| code.starts_with("08") || code.starts_with("57P"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "SQLSTATE {code} {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(match error.as_db_error() {
+            Some(said) => Refusal {
+                code: Some(said.code().code().to_owned()),
+                what: said.constraint().or(said.table()).unwrap_or_default().to_owned(),
+            },
+            None => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+                Refusal { code: None, what: format!("{error}{}", cause.unwrap_or_default()) }
+            }
+        })
+    }
+}
+
 impl Error {
+    /// Returns the error for a part of the database's own tables that is not as it should be.
+    pub(super) fn unexpected(what: &'static str) -> Self {
+        Self::Damaged { table: "workspace", workspace: String::new(), number: 0, what }
+    }
+
+    /// Returns whether it is unknown if the transaction became durable.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+
+    /// Returns whether the disk is full: of this machine, or of the database server.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Postgres(refusal) => refusal.code() == Some("53100"),
+            _ => false,
+        }
+    }
+
     /// Returns whether the file can no longer be trusted to keep what is written.
     ///
     /// After a failed sync the operating system may drop the pages it could not write and report

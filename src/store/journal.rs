@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rusqlite::{OptionalExtension, ToSql, params};
-
 use super::{
     Error, Snapshot,
-    records::{self, ENTRY_COLUMNS, Record, integer},
+    database::Value,
+    records::{self, ENTRY_COLUMNS, Record},
 };
 use crate::domain::{
     event::{Entry, Event},
@@ -26,16 +25,16 @@ pub enum Subject {
 /// Returns whether there is such a workspace.
 ///
 /// # Errors
-/// What SQLite says.
+/// What the database says.
 pub fn workspace_exists(snapshot: &Snapshot, workspace: &WorkspaceId) -> Result<bool, Error> {
-    let mut statement = snapshot.prepare_cached("SELECT 1 FROM workspace WHERE id = ?1")?;
-    Ok(statement.exists(params![workspace.as_str()])?)
+    let query = "SELECT id FROM workspace WHERE id = ?1";
+    Ok(snapshot.first(query, &[workspace.as_str().into()], |_| Ok(()))?.is_some())
 }
 
 /// Returns at most `limit` entries after `after`, oldest first.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn entries(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
@@ -52,14 +51,14 @@ pub fn entries(
         "SELECT {ENTRY_COLUMNS} FROM journal INDEXED BY journal_{column}
          WHERE workspace = ?1 AND {column} = ?2 AND sequence > ?3 ORDER BY sequence LIMIT ?4"
     );
-    let (workspace_text, after) = (workspace.as_str(), integer(after));
-    read_entries(snapshot, workspace, &query, params![workspace_text, id, after, limit])
+    let values = [workspace.as_str().into(), id.into(), after.into(), limit.into()];
+    read_entries(snapshot, workspace, &query, &values)
 }
 
 /// Returns one entry.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn entry(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
@@ -67,15 +66,15 @@ pub fn entry(
 ) -> Result<Option<Entry>, Error> {
     let query =
         format!("SELECT {ENTRY_COLUMNS} FROM journal WHERE workspace = ?1 AND sequence = ?2");
-    let values = params![workspace.as_str(), integer(sequence)];
-    Ok(read_entries(snapshot, workspace, &query, values)?.pop())
+    let values = [workspace.as_str().into(), sequence.into()];
+    Ok(read_entries(snapshot, workspace, &query, &values)?.pop())
 }
 
 /// Returns at most `limit` decisions before `before`, newest first: `offer_made` and `ticket_queued`,
 /// or only offers when `agent` is given.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn decisions(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
@@ -91,27 +90,27 @@ pub fn decisions(
         (None, Some(_)) => "journal_agent",
         (None, None) => "journal_decision",
     };
+    let before = before.unwrap_or(u64::MAX);
+    let mut values: Vec<Value<'_>> = vec![workspace.as_str().into(), before.into(), limit.into()];
     let mut filter = String::new();
-    if ticket.is_some() {
-        filter.push_str(" AND ticket = ?2");
-    }
-    if agent.is_some() {
-        filter.push_str(" AND agent = ?3");
+    for (column, wanted) in [("ticket", ticket), ("agent", agent)] {
+        if let Some(wanted) = wanted {
+            values.push(wanted.into());
+            filter.push_str(&format!(" AND {column} = ?{}", values.len()));
+        }
     }
     let query = format!(
         "SELECT {ENTRY_COLUMNS} FROM journal INDEXED BY {index}
-         WHERE workspace = ?1{filter} AND sequence < ?4 AND kind IN ('offer_made', 'ticket_queued')
-         ORDER BY sequence DESC LIMIT ?5"
+         WHERE workspace = ?1{filter} AND sequence < ?2 AND kind IN ('offer_made', 'ticket_queued')
+         ORDER BY sequence DESC LIMIT ?3"
     );
-    let before = integer(before.unwrap_or(u64::MAX));
-    let values = params![workspace.as_str(), ticket, agent, before, limit];
-    read_entries(snapshot, workspace, &query, values)
+    read_entries(snapshot, workspace, &query, &values)
 }
 
 /// Returns the plan of a ticket, and the version of who read it, in force just before an entry.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn plan_before(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
@@ -124,8 +123,8 @@ pub fn plan_before(
              WHERE workspace = ?1 AND ticket = ?2 AND sequence < ?3 AND kind IN ({kinds})
              ORDER BY sequence DESC LIMIT 1"
         );
-        let values = params![workspace.as_str(), ticket.as_str(), integer(sequence)];
-        Ok::<_, Error>(read_entries(snapshot, workspace, &query, values)?.pop())
+        let values = [workspace.as_str().into(), ticket.as_str().into(), sequence.into()];
+        Ok::<_, Error>(read_entries(snapshot, workspace, &query, &values)?.pop())
     };
     let planned =
         newest("'ticket_read', 'ticket_planned', 'ticket_transferred', 'ticket_assigned_by_hand'")?;
@@ -146,17 +145,14 @@ pub fn plan_before(
 /// Returns a version of the policy.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn policy(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
     version: u32,
 ) -> Result<Option<Policy>, Error> {
-    let sequence: Option<i64> = snapshot
-        .prepare_cached("SELECT sequence FROM policy WHERE workspace = ?1 AND version = ?2")?
-        .query_row(params![workspace.as_str(), version], |row| row.get(0))
-        .optional()?;
-    let Some(sequence) = sequence.and_then(|sequence| u64::try_from(sequence).ok()) else {
+    let query = "SELECT sequence FROM policy WHERE workspace = ?1 AND version = ?2";
+    let Some(sequence) = sequence(snapshot, workspace, query, version.into())? else {
         return Ok(None);
     };
     Ok(entry(snapshot, workspace, sequence)?.and_then(|entry| match entry.event {
@@ -168,57 +164,52 @@ pub fn policy(
 /// Returns the sequence number of the newest policy set before an entry.
 ///
 /// # Errors
-/// What SQLite says.
+/// What the database says.
 pub fn policy_set_before(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
     sequence: u64,
 ) -> Result<Option<u64>, Error> {
-    let newest: Option<i64> = snapshot
-        .prepare_cached(
-            "SELECT sequence FROM policy WHERE workspace = ?1 AND sequence < ?2
-             ORDER BY version DESC LIMIT 1",
-        )?
-        .query_row(params![workspace.as_str(), integer(sequence)], |row| row.get(0))
-        .optional()?;
-    Ok(newest.and_then(|sequence| u64::try_from(sequence).ok()))
+    let query = "SELECT sequence FROM policy WHERE workspace = ?1 AND sequence < ?2
+         ORDER BY version DESC LIMIT 1";
+    self::sequence(snapshot, workspace, query, sequence.into())
+}
+
+/// Returns the sequence number that a query about a workspace and one more value finds.
+fn sequence(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceId,
+    query: &str,
+    value: Value<'_>,
+) -> Result<Option<u64>, Error> {
+    let values = [workspace.as_str().into(), value];
+    snapshot.first(query, &values, |row| Record::new("policy", workspace, row)?.unsigned(0))
 }
 
 /// Returns how many offers were made to each agent, and of them accepted, declined and completed.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn agent_counts(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
 ) -> Result<BTreeMap<String, [u64; 4]>, Error> {
-    let mut statement = snapshot.prepare_cached(
-        "SELECT agent, offered, accepted, declined, completed FROM agent_load
-         WHERE workspace = ?1 ORDER BY agent",
-    )?;
-    let mut rows = statement.query(params![workspace.as_str()])?;
-    let mut counts = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let record = Record { table: "agent_load", workspace, number: 0, row };
+    let query = "SELECT offered, accepted, declined, completed, agent FROM agent_load
+         WHERE workspace = ?1 ORDER BY agent";
+    let counts = snapshot.all(query, &[workspace.as_str().into()], |row| {
+        let record = Record::new("agent_load", workspace, row)?;
         let numbers =
-            [record.unsigned(1)?, record.unsigned(2)?, record.unsigned(3)?, record.unsigned(4)?];
-        counts.insert(record.plain(0)?, numbers);
-    }
-    Ok(counts)
+            [record.unsigned(0)?, record.unsigned(1)?, record.unsigned(2)?, record.unsigned(3)?];
+        Ok((record.text(4)?.into_owned(), numbers))
+    })?;
+    Ok(counts.into_iter().collect())
 }
 
 fn read_entries(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
     query: &str,
-    values: &[&dyn ToSql],
+    values: &[Value<'_>],
 ) -> Result<Vec<Entry>, Error> {
-    let mut statement = snapshot.prepare_cached(query)?;
-    // The query may leave out a filter in the middle; SQLite counts parameters up to the highest.
-    let mut rows = statement.query(values)?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        entries.push(records::entry(workspace, row)?);
-    }
-    Ok(entries)
+    snapshot.all(query, values, |row| records::entry(workspace, row))
 }

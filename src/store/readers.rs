@@ -1,17 +1,16 @@
 //! Connections that read beside the writer, a few at a time.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::{Error, open};
+use super::{
+    Error, Location,
+    database::{Database, Purpose},
+};
 
 /// The database at one moment, for a question.
-pub type Snapshot = Connection;
+pub type Snapshot = Database;
 
 /// Questions answered at once; more wait their turn.
 const READERS_MAX: usize = 4;
@@ -21,21 +20,21 @@ const READERS_MAX: usize = 4;
 pub struct Readers(Arc<Shared>);
 
 struct Shared {
-    path: PathBuf,
+    location: Location,
     permits: Semaphore,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Database>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(location: Location) -> Self {
         let permits = Semaphore::new(READERS_MAX);
-        Self(Arc::new(Shared { path, permits, idle: Mutex::default() }))
+        Self(Arc::new(Shared { location, permits, idle: Mutex::default() }))
     }
 
     /// Answers a question from one snapshot of the database, on a thread that may block.
     ///
     /// # Errors
-    /// What `question` says, or what SQLite says.
+    /// What `question` says, or what the database says.
     pub async fn read<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Snapshot) -> Result<T, Error> + Send + 'static,
@@ -56,14 +55,14 @@ impl Readers {
 impl Shared {
     fn answer<T>(&self, question: impl FnOnce(&Snapshot) -> Result<T, Error>) -> Result<T, Error> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => open::reader(&self.path)?,
+        let database = match idle.filter(Database::is_usable) {
+            Some(database) => database,
+            None => self.location.reader()?,
         };
-        let snapshot = connection.transaction()?;
-        let answer = question(&snapshot);
-        drop(snapshot);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let answer = database.within(Purpose::Read, question);
+        if database.is_usable() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(database);
+        }
         answer
     }
 }

@@ -5,9 +5,16 @@
 //! format here and converts on reading. `golden/` holds one record of each kind as it was first written,
 //! and the tests read them all.
 
-use rusqlite::{Row, types::FromSql};
+use std::borrow::Cow;
 
-use super::{Error, TicketDetail};
+use super::{
+    Error, TicketDetail, checksum,
+    database::{
+        Mistyped, Row,
+        Type::{self, Integer, Text},
+        Value,
+    },
+};
 use crate::domain::{
     event::{Entry, Event},
     id::WorkspaceId,
@@ -64,18 +71,26 @@ pub(super) fn encode_outcome(outcome: &Outcome) -> Result<String, Error> {
 }
 
 /// The columns that [`entry`] reads, in order.
-pub(super) const ENTRY_COLUMNS: &str = "sequence, at, actor, kind, format, body";
+pub(super) const ENTRY_COLUMNS: &str =
+    "sequence, at, kind, ticket, agent, actor, format, body, checksum";
 
 /// Reads a journal row of [`ENTRY_COLUMNS`].
 pub(super) fn entry(workspace: &WorkspaceId, row: &Row<'_>) -> Result<Entry, Error> {
-    let reader = Record { table: "journal", workspace, number: row.get(0)?, row };
-    let kind = row.get_ref(3)?.as_str().map_err(|_| reader.damaged("the kind"))?;
-    let body = row.get_ref(5)?.as_str().map_err(|_| reader.damaged("the body"))?;
-    let event = decode(row.get(4)?, kind, body).map_err(|what| reader.damaged(what))?;
+    let record = Record::new("journal", workspace, row)?;
+    let [ticket, agent] = [record.optional_text(3)?, record.optional_text(4)?];
+    let columns = [Integer, Integer, Text, Text, Text, Text, Integer, Text];
+    record.check(&columns, 8)?;
+    let event = decode(record.integer(6)?, &record.text(2)?, &record.text(7)?)
+        .map_err(|what| record.damaged(what))?;
+    let same = event.ticket().map(|ticket| ticket.as_str()) == ticket.as_deref()
+        && event.agent().map(|agent| agent.as_str()) == agent.as_deref();
+    if !same {
+        return Err(record.damaged("the ticket or the agent"));
+    }
     Ok(Entry {
-        sequence: reader.unsigned(0)?,
-        at: UnixMillis(row.get(1)?),
-        actor: reader.identifier(2)?,
+        sequence: record.unsigned(0)?,
+        at: UnixMillis(record.integer(1)?),
+        actor: record.identifier(5)?,
         event,
     })
 }
@@ -83,56 +98,130 @@ pub(super) fn entry(workspace: &WorkspaceId, row: &Row<'_>) -> Result<Entry, Err
 /// A row being read, with what an error needs to name it.
 pub(super) struct Record<'a> {
     /// The table it comes from.
-    pub(super) table: &'static str,
+    table: &'static str,
     /// The workspace it belongs to.
     pub(super) workspace: &'a WorkspaceId,
     /// Its sequence or ticket number.
     pub(super) number: i64,
     /// The row.
-    pub(super) row: &'a Row<'a>,
+    row: &'a Row<'a>,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// Begins to read a row that begins with its sequence or ticket number.
+    pub(super) fn new(
+        table: &'static str,
+        workspace: &'a WorkspaceId,
+        row: &'a Row<'a>,
+    ) -> Result<Self, Error> {
+        let mut record = Self { table, workspace, number: 0, row };
+        record.number = record.integer(0)?;
+        Ok(record)
+    }
+
     /// Returns the error for a part that cannot be read.
     pub(super) fn damaged(&self, what: &'static str) -> Error {
         let workspace = self.workspace.to_string();
         Error::Damaged { table: self.table, workspace, number: self.number, what }
     }
 
-    /// Reads a column as it is.
-    pub(super) fn plain<T: FromSql>(&self, column: usize) -> Result<T, Error> {
-        self.row.get(column).map_err(|_| self.damaged("a column"))
+    fn value(&self, column: usize, kind: Type) -> Result<Value<'_>, Error> {
+        self.row.value(column, kind).map_err(|Mistyped| self.damaged("a column"))
+    }
+
+    /// Checks that the workspace and the first columns have the checksum in column `at`; what was written
+    /// before there were checksums has none.
+    pub(super) fn check(&self, kinds: &[Type], at: usize) -> Result<(), Error> {
+        let columns = (0..kinds.len()).collect::<Vec<_>>();
+        self.check_columns(&columns, kinds, at)
+    }
+
+    /// Checks the same for columns that stand elsewhere.
+    pub(super) fn check_columns(
+        &self,
+        columns: &[usize],
+        kinds: &[Type],
+        at: usize,
+    ) -> Result<(), Error> {
+        let Value::Integer(expected) = self.value(at, Integer)? else { return Ok(()) };
+        let mut values = vec![self.workspace.as_str().into()];
+        for (column, kind) in columns.iter().zip(kinds) {
+            values.push(self.value(*column, *kind)?);
+        }
+        if checksum::of(&values) == expected { Ok(()) } else { Err(self.damaged("the checksum")) }
+    }
+
+    /// Reads a number.
+    pub(super) fn integer(&self, column: usize) -> Result<i64, Error> {
+        self.optional_integer(column)?.ok_or_else(|| self.damaged("a number"))
+    }
+
+    fn optional_integer(&self, column: usize) -> Result<Option<i64>, Error> {
+        match self.value(column, Integer)? {
+            Value::Integer(number) => Ok(Some(number)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads a text.
+    pub(super) fn text(&self, column: usize) -> Result<Cow<'_, str>, Error> {
+        self.optional_text(column)?.ok_or_else(|| self.damaged("a text"))
+    }
+
+    /// Reads a text, or nothing.
+    pub(super) fn optional_text(&self, column: usize) -> Result<Option<Cow<'_, str>>, Error> {
+        match self.value(column, Text)? {
+            Value::Text(text) => Ok(Some(text)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads bytes.
+    pub(super) fn bytes(&self, column: usize) -> Result<Cow<'_, [u8]>, Error> {
+        match self.value(column, Type::Bytes)? {
+            Value::Bytes(bytes) => Ok(bytes),
+            _ => Err(self.damaged("bytes")),
+        }
     }
 
     /// Reads a number that is not negative and fits.
     pub(super) fn unsigned<T: TryFrom<i64>>(&self, column: usize) -> Result<T, Error> {
-        let value: i64 = self.plain(column)?;
-        T::try_from(value).map_err(|_| self.damaged("a number"))
+        T::try_from(self.integer(column)?).map_err(|_| self.damaged("a number"))
     }
 
     /// Reads a number that is not negative and fits, or nothing.
-    pub(super) fn unsigned_or_none<T: TryFrom<i64>>(
+    pub(super) fn optional_unsigned<T: TryFrom<i64>>(
         &self,
         column: usize,
     ) -> Result<Option<T>, Error> {
-        let value: Option<i64> = self.plain(column)?;
+        let value = self.optional_integer(column)?;
         value.map(|value| T::try_from(value).map_err(|_| self.damaged("a number"))).transpose()
     }
 
+    /// Reads a truth value, or nothing.
+    pub(super) fn optional_flag(&self, column: usize) -> Result<Option<bool>, Error> {
+        match self.optional_integer(column)? {
+            None => Ok(None),
+            Some(0) => Ok(Some(false)),
+            Some(1) => Ok(Some(true)),
+            Some(_) => Err(self.damaged("a truth value")),
+        }
+    }
+
     /// Reads a time, or nothing.
-    pub(super) fn time_or_none(&self, column: usize) -> Result<Option<UnixMillis>, Error> {
-        Ok(self.plain::<Option<i64>>(column)?.map(UnixMillis))
+    pub(super) fn optional_time(&self, column: usize) -> Result<Option<UnixMillis>, Error> {
+        Ok(self.optional_integer(column)?.map(UnixMillis))
     }
 
     /// Reads an identifier, or nothing.
     pub(super) fn identifier<T: TryFrom<String>>(&self, column: usize) -> Result<Option<T>, Error> {
-        let value: Option<String> = self.plain(column)?;
+        let value = self.optional_text(column)?.map(Cow::into_owned);
         value.map(|value| T::try_from(value).map_err(|_| self.damaged("an identifier"))).transpose()
     }
 
     /// Reads a status.
     pub(super) fn status(&self, column: usize) -> Result<Status, Error> {
-        let text: String = self.plain(column)?;
+        let text = self.text(column)?;
         STATUSES
             .into_iter()
             .find(|status| status_text(*status) == text)
@@ -159,9 +248,4 @@ pub(super) fn status_text(status: Status) -> &'static str {
         Status::Completed => "completed",
         Status::Cancelled => "cancelled",
     }
-}
-
-/// Returns a number as SQLite keeps it. Sequence numbers never come near the limit.
-pub(super) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

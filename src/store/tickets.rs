@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, params};
-
 use super::{
     Error, Key, Snapshot, TicketDetail, TicketRow,
-    records::{self, Record, integer, status_text},
+    database::{
+        Row,
+        Type::{Integer, Text},
+        Value,
+    },
+    records::{self, Record, status_text},
 };
 use crate::domain::{
     facts::TicketFacts,
@@ -21,6 +24,10 @@ const COLUMNS: &str = "t.number, t.id, t.sequence, t.status, t.holder, t.assigne
     t.target_secs, t.fast_tracked, t.triaged, t.reassigned, t.outcome";
 /// How many columns [`row`] reads.
 const COLUMN_COUNT: usize = 17;
+/// The columns of a ticket's wide part, in order.
+const DETAIL: &str = "d.format, d.body, d.checksum";
+/// The columns that [`stored_payload`] reads, in order.
+const PAYLOAD: &str = "p.subject, p.body, p.customer, p.checksum";
 
 /// A ticket with everything that is known of it.
 #[derive(Clone, Debug)]
@@ -49,93 +56,84 @@ pub struct TicketQuery {
 /// Returns a ticket.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn ticket(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
     ticket: &TicketId,
 ) -> Result<Option<StoredTicket>, Error> {
     let query = format!(
-        "SELECT {COLUMNS}, d.format, d.body, p.subject, p.body, p.customer
+        "SELECT {COLUMNS}, {DETAIL}, {PAYLOAD}
          FROM ticket t INDEXED BY ticket_id CROSS JOIN ticket_detail d USING (workspace, number)
          CROSS JOIN payload p USING (workspace, number)
          WHERE t.workspace = ?1 AND t.id = ?2"
     );
-    let mut statement = snapshot.prepare_cached(&query)?;
-    let mut rows = statement.query(params![workspace.as_str(), ticket.as_str()])?;
-    match rows.next()? {
-        Some(row) => Ok(Some(stored_ticket(snapshot, workspace, row)?)),
-        None => Ok(None),
-    }
+    let values = [workspace.as_str().into(), ticket.as_str().into()];
+    snapshot.first(&query, &values, |row| stored_ticket(snapshot, workspace, row))
 }
 
 /// Returns tickets, newest first.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn tickets(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
     query: &TicketQuery,
 ) -> Result<Vec<StoredTicket>, Error> {
     // The outer table of the join, with its index, gives the order.
-    let (outer, from, filter) = match (&query.customer, query.status) {
-        // Not empty: only such customers are in the index.
-        (Some(_), _) => (
-            "p",
-            "payload p INDEXED BY payload_customer CROSS JOIN ticket t",
-            " AND p.customer = ?3 AND p.customer <> ''",
-        ),
-        (None, Some(_)) => ("t", "ticket t INDEXED BY ticket_status CROSS JOIN payload p", ""),
-        (None, None) => ("t", "ticket t CROSS JOIN payload p", ""),
+    let (outer, from) = match (&query.customer, query.status) {
+        (Some(_), _) => ("p", "payload p INDEXED BY payload_customer CROSS JOIN ticket t"),
+        (None, Some(_)) => ("t", "ticket t INDEXED BY ticket_status CROSS JOIN payload p"),
+        (None, None) => ("t", "ticket t CROSS JOIN payload p"),
     };
-    let status = if query.status.is_some() { " AND t.status = ?4" } else { "" };
+    let before = query.before.unwrap_or(u64::MAX);
+    let mut values: Vec<Value<'_>> =
+        vec![workspace.as_str().into(), before.into(), query.limit.into()];
+    let mut filter = String::new();
+    if let Some(customer) = &query.customer {
+        values.push(customer.as_str().into());
+        // Not empty: only such customers are in the index.
+        filter.push_str(&format!(" AND p.customer = ?{} AND p.customer <> ''", values.len()));
+    }
+    if let Some(status) = query.status {
+        values.push(status_text(status).into());
+        filter.push_str(&format!(" AND t.status = ?{}", values.len()));
+    }
     let sql = format!(
-        "SELECT {COLUMNS}, d.format, d.body, p.subject, p.body, p.customer
+        "SELECT {COLUMNS}, {DETAIL}, {PAYLOAD}
          FROM {from} ON (p.workspace = t.workspace AND p.number = t.number)
          CROSS JOIN ticket_detail d ON (d.workspace = t.workspace AND d.number = t.number)
-         WHERE {outer}.workspace = ?1 AND {outer}.number < ?2{filter}{status}
-         ORDER BY {outer}.number DESC LIMIT ?5"
+         WHERE {outer}.workspace = ?1 AND {outer}.number < ?2{filter}
+         ORDER BY {outer}.number DESC LIMIT ?3"
     );
-    let mut statement = snapshot.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![
-        workspace.as_str(),
-        integer(query.before.unwrap_or(u64::MAX)),
-        query.customer,
-        query.status.map(status_text),
-        query.limit,
-    ])?;
-    let mut tickets = Vec::new();
-    while let Some(row) = rows.next()? {
-        tickets.push(stored_ticket(snapshot, workspace, row)?);
-    }
-    Ok(tickets)
+    snapshot.all(&sql, &values, |row| stored_ticket(snapshot, workspace, row))
 }
 
 /// Returns the payload of a ticket.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn payload(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
     ticket: &TicketId,
 ) -> Result<Option<Payload>, Error> {
-    let mut statement = snapshot.prepare_cached(
-        "SELECT t.number, p.subject, p.body, p.customer
+    let query = format!(
+        "SELECT t.number, {PAYLOAD}
          FROM ticket t INDEXED BY ticket_id CROSS JOIN payload p USING (workspace, number)
-         WHERE t.workspace = ?1 AND t.id = ?2",
-    )?;
-    let mut rows = statement.query(params![workspace.as_str(), ticket.as_str()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let record = Record { table: "payload", workspace, number: row.get(0)?, row };
-    Ok(Some(stored_payload(snapshot, &record, 1)?))
+         WHERE t.workspace = ?1 AND t.id = ?2"
+    );
+    let values = [workspace.as_str().into(), ticket.as_str().into()];
+    snapshot.first(&query, &values, |row| {
+        stored_payload(snapshot, &Record::new("payload", workspace, row)?, 1)
+    })
 }
 
 /// Returns the texts to read of tickets, in their order; `None` for one that is not there.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn texts(snapshot: &Snapshot, tickets: &[Key<TicketId>]) -> Result<Vec<Option<String>>, Error> {
     tickets
         .iter()
@@ -148,7 +146,7 @@ pub fn texts(snapshot: &Snapshot, tickets: &[Key<TicketId>]) -> Result<Vec<Optio
 /// Returns the facts of the tickets received in `start..end`, as they are at `now`, oldest first.
 ///
 /// # Errors
-/// [`Error::Damaged`], or what SQLite says.
+/// [`Error::Damaged`], or what the database says.
 pub fn facts(
     snapshot: &Snapshot,
     workspace: &WorkspaceId,
@@ -162,23 +160,24 @@ pub fn facts(
          WHERE t.workspace = ?1 AND t.received_at >= ?2 AND t.received_at < ?3
          ORDER BY t.received_at, t.number"
     );
-    let mut statement = snapshot.prepare_cached(&query)?;
     let start = start.map_or(i64::MIN, |time| time.0);
     let end = end.map_or(i64::MAX, |time| time.0);
-    let mut rows = statement.query(params![workspace.as_str(), start, end])?;
+    let values = [workspace.as_str().into(), start.into(), end.into()];
     let mut facts: Vec<TicketFacts> = Vec::new();
     let mut newest_number = None;
-    while let Some(row) = rows.next()? {
-        let record = Record { table: "ticket", workspace, number: row.get(0)?, row };
+    snapshot.rows(&query, &values, |row| {
+        let record = Record::new("ticket", workspace, row)?;
         if newest_number != Some(record.number) {
             newest_number = Some(record.number);
             facts.push(ticket_facts(self::row(&record)?, now));
         }
-        let attribute: Option<String> = record.plain(COLUMN_COUNT)?;
+        let attribute = record.optional_text(COLUMN_COUNT)?;
         if let (Some(attribute), Some(ticket)) = (attribute, facts.last_mut()) {
-            ticket.segments.insert(attribute, record.plain(COLUMN_COUNT + 1)?);
+            let value = record.text(COLUMN_COUNT + 1)?.into_owned();
+            ticket.segments.insert(attribute.into_owned(), value);
         }
-    }
+        Ok(())
+    })?;
     Ok(facts)
 }
 
@@ -191,21 +190,16 @@ pub(super) fn open_rows(
         "SELECT {COLUMNS} FROM ticket t INDEXED BY ticket_status WHERE t.workspace = ?1
          AND t.status IN ('received', 'queued', 'offered', 'assigned')"
     );
-    let mut statement = snapshot.prepare_cached(&query)?;
-    let mut rows = statement.query(params![workspace.as_str()])?;
-    let mut tickets = Vec::new();
-    while let Some(row) = rows.next()? {
-        let record = Record { table: "ticket", workspace, number: row.get(0)?, row };
-        tickets.push(self::row(&record)?);
-    }
-    Ok(tickets)
+    snapshot.all(&query, &[workspace.as_str().into()], |row| {
+        self::row(&Record::new("ticket", workspace, row)?)
+    })
 }
 
 /// Reads the first [`COLUMN_COUNT`] columns.
 fn row(record: &Record<'_>) -> Result<TicketRow, Error> {
     let ticket = record.identifier(1)?.ok_or_else(|| record.damaged("the identifier"))?;
-    let outcome: Option<String> = record.plain(16)?;
-    let outcome: Option<Outcome> = outcome
+    let outcome: Option<Outcome> = record
+        .optional_text(16)?
         .map(|body| serde_json::from_str(&body).map_err(|_| record.damaged("the outcome")))
         .transpose()?;
     Ok(TicketRow {
@@ -216,15 +210,15 @@ fn row(record: &Record<'_>) -> Result<TicketRow, Error> {
         holder: record.identifier(4)?,
         assignee: record.identifier(5)?,
         epoch: record.unsigned(6)?,
-        offer_sequence: record.unsigned_or_none(7)?,
+        offer_sequence: record.optional_unsigned(7)?,
         relaxation_step: record.unsigned(8)?,
-        received_at: UnixMillis(record.plain(9)?),
-        assigned_at: record.time_or_none(10)?,
-        closed_at: record.time_or_none(11)?,
-        target_secs: record.unsigned_or_none(12)?,
-        fast_tracked: record.plain(13)?,
-        triaged: record.plain(14)?,
-        reassigned: record.plain(15)?,
+        received_at: UnixMillis(record.integer(9)?),
+        assigned_at: record.optional_time(10)?,
+        closed_at: record.optional_time(11)?,
+        target_secs: record.optional_unsigned(12)?,
+        fast_tracked: record.optional_flag(13)?,
+        triaged: record.optional_flag(14)?,
+        reassigned: record.optional_flag(15)?.ok_or_else(|| record.damaged("a truth value"))?,
         outcome,
     })
 }
@@ -234,33 +228,34 @@ fn stored_ticket(
     workspace: &WorkspaceId,
     row: &Row<'_>,
 ) -> Result<StoredTicket, Error> {
-    let record = Record { table: "ticket", workspace, number: row.get(0)?, row };
-    let body: String = record.plain(COLUMN_COUNT + 1)?;
-    let detail = records::decode_detail(record.plain(COLUMN_COUNT)?, &body)
+    let record = Record::new("ticket", workspace, row)?;
+    let [format, body, sum] = [0, 1, 2].map(|column| COLUMN_COUNT + column);
+    record.check_columns(&[0, format, body], &[Integer, Integer, Text], sum)?;
+    let detail = records::decode_detail(record.integer(format)?, &record.text(body)?)
         .map_err(|what| record.damaged(what))?;
-    let payload = stored_payload(snapshot, &record, COLUMN_COUNT + 2)?;
+    let payload = stored_payload(snapshot, &record, COLUMN_COUNT + 3)?;
     Ok(StoredTicket { row: self::row(&record)?, detail, payload })
 }
 
-/// Reads subject, body and customer from `column` on, and the segments of the same ticket.
+/// Reads the columns [`PAYLOAD`] from `column` on, and the segments of the same ticket.
 fn stored_payload(
     snapshot: &Snapshot,
     record: &Record<'_>,
     column: usize,
 ) -> Result<Payload, Error> {
-    let mut statement = snapshot.prepare_cached(
-        "SELECT attribute, value FROM segment WHERE workspace = ?1 AND number = ?2",
-    )?;
-    let segments = statement
-        .query_map(params![record.workspace.as_str(), record.number], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect::<Result<BTreeMap<String, String>, _>>()?;
+    let [subject, body, customer, sum] = [0, 1, 2, 3].map(|place| column + place);
+    record.check_columns(&[0, subject, body, customer], &[Integer, Text, Text, Text], sum)?;
+    let query = "SELECT number, attribute, value FROM segment WHERE workspace = ?1 AND number = ?2";
+    let values = [record.workspace.as_str().into(), record.number.into()];
+    let segments = snapshot.all(query, &values, |row| {
+        let segment = Record::new("segment", record.workspace, row)?;
+        Ok((segment.text(1)?.into_owned(), segment.text(2)?.into_owned()))
+    })?;
     Ok(Payload {
-        subject: record.plain(column)?,
-        body: record.plain(column + 1)?,
-        customer: record.plain(column + 2)?,
-        segments,
+        subject: record.text(subject)?.into_owned(),
+        body: record.text(body)?.into_owned(),
+        customer: record.text(customer)?.into_owned(),
+        segments: segments.into_iter().collect(),
     })
 }
 

@@ -1,33 +1,35 @@
 //! The one writer: makes batches durable and reads the journals at start.
 
-use std::{fs::File, path::Path};
-
-use rusqlite::{Connection, TransactionBehavior, params};
+use std::fs::File;
 
 use super::{
-    Batch, Error, Key, Readers, TicketRow, Used, commit, history, open, records::Record, tickets,
+    Batch, Error, Key, Location, Readers, TicketRow, Used, commit,
+    database::{Database, Purpose},
+    history,
+    records::Record,
+    tickets,
 };
 use crate::domain::{event::Entry, id::WorkspaceId, time::UnixMillis};
 
-/// The one writer of a data folder.
+/// The one writer of a data folder, or one of the writers of a database that many share.
 pub struct Store {
-    connection: Connection,
+    database: Database,
     readers: Readers,
     /// Locked as long as this store lives; declared last, so that it is dropped last.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Store {
-    /// Opens the database `evenhand.db` in a folder; makes both when they are missing.
+    /// Opens the database; makes folder, file and tables when they are missing.
     ///
     /// # Errors
     /// [`Error::InUse`] while another server has the folder, [`Error::Newer`] when a newer program wrote
-    /// it, [`Error::NotOurs`] when it is something else, or what the file system and SQLite say.
-    pub fn open(folder: &Path) -> Result<Self, Error> {
-        let lock = open::lock(folder)?;
-        let connection = open::writer(folder)?;
-        let readers = Readers::new(open::database(folder));
-        Ok(Self { connection, readers, _lock: lock })
+    /// it, [`Error::NotOurs`] when it is something else, [`Error::UnsafeSetting`] when the database server
+    /// may lose what it says it has, or what the file system and the database say.
+    pub fn open(location: &Location) -> Result<Self, Error> {
+        let (database, lock) = location.writer()?;
+        let readers = Readers::new(location.clone());
+        Ok(Self { database, readers, _lock: lock })
     }
 
     /// Returns connections that read beside this writer.
@@ -39,83 +41,73 @@ impl Store {
     /// Makes a batch durable, all of it or nothing.
     ///
     /// # Errors
-    /// Nothing of the batch is kept, unless [`Error::is_fatal`]: then it is unknown.
+    /// Nothing of the batch is kept, unless [`Error::is_fatal`] or [`Error::is_unknown`].
     pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        commit::write(&transaction, batch)?;
-        transaction.commit()?;
-        Ok(())
+        self.database.within(Purpose::Write, |database| commit::write(database, batch))
     }
 
     /// Returns the workspaces and when they were made.
     ///
     /// # Errors
-    /// [`Error::Damaged`], or what SQLite says.
+    /// [`Error::Damaged`], or what the database says.
     pub fn workspaces(&self) -> Result<Vec<(WorkspaceId, UnixMillis)>, Error> {
-        let mut statement =
-            self.connection.prepare("SELECT id, created_at FROM workspace ORDER BY id")?;
-        let mut rows = statement.query([])?;
-        let mut workspaces = Vec::new();
-        while let Some(row) = rows.next()? {
-            let id: String = row.get(0)?;
-            let id = WorkspaceId::new(id).map_err(|_| Error::Damaged {
-                table: "workspace",
-                workspace: String::new(),
-                number: 0,
-                what: "the identifier",
-            })?;
-            workspaces.push((id, UnixMillis(row.get(1)?)));
-        }
-        Ok(workspaces)
+        let query = "SELECT id, created_at FROM workspace ORDER BY id";
+        self.database.all(query, &[], |row| {
+            let id = row.required_text(0)?;
+            let id = WorkspaceId::new(id).map_err(|_| Error::unexpected("a workspace's name"))?;
+            Ok((id, UnixMillis(row.required_integer(1)?)))
+        })
     }
 
-    /// Reads a whole journal, oldest entry first, and returns how many entries it has.
+    /// Reads a journal after an entry, oldest first, and returns the number of its newest entry.
     ///
     /// # Errors
     /// [`Error::Gap`] and [`Error::Damaged`] name the entry at fault.
-    pub fn replay(&self, workspace: &WorkspaceId, apply: impl FnMut(Entry)) -> Result<u64, Error> {
-        history::replay(&self.connection, workspace, apply)
+    pub fn replay(
+        &self,
+        workspace: &WorkspaceId,
+        after: u64,
+        apply: impl FnMut(Entry),
+    ) -> Result<u64, Error> {
+        history::replay(&self.database, workspace, after, apply)
     }
 
     /// Returns the rows of the tickets that are neither completed nor cancelled.
     ///
     /// # Errors
-    /// [`Error::Damaged`], or what SQLite says.
+    /// [`Error::Damaged`], or what the database says.
     pub fn open_tickets(&self, workspace: &WorkspaceId) -> Result<Vec<TicketRow>, Error> {
-        tickets::open_rows(&self.connection, workspace)
+        tickets::open_rows(&self.database, workspace)
     }
 
     /// Returns the use of an idempotency key at or after `since`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], or what SQLite says.
+    /// [`Error::Damaged`], or what the database says.
     pub fn used(&self, key: &Key<String>, since: UnixMillis) -> Result<Option<Used>, Error> {
         let (workspace, text) = key;
-        let mut statement = self.connection.prepare_cached(
-            "SELECT fingerprint, ticket, sequence, at FROM idempotency
-             WHERE workspace = ?1 AND key = ?2 AND at >= ?3",
-        )?;
-        let mut rows = statement.query(params![workspace.as_str(), text, since.0])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let record = Record { table: "idempotency", workspace, number: row.get(2)?, row };
-        Ok(Some(Used {
-            fingerprint: record.plain(0)?,
-            ticket: record.identifier(1)?,
-            sequence: record.unsigned(2)?,
-            at: UnixMillis(record.plain(3)?),
-        }))
+        let query = "SELECT sequence, at, ticket, fingerprint FROM idempotency
+             WHERE workspace = ?1 AND key = ?2 AND at >= ?3";
+        let values = [workspace.as_str().into(), text.as_str().into(), since.0.into()];
+        self.database.first(query, &values, |row| {
+            let record = Record::new("idempotency", workspace, row)?;
+            let fingerprint = record.bytes(3)?.as_ref().try_into();
+            Ok(Used {
+                fingerprint: fingerprint.map_err(|_| record.damaged("the fingerprint"))?,
+                ticket: record.identifier(2)?,
+                sequence: record.unsigned(0)?,
+                at: UnixMillis(record.integer(1)?),
+            })
+        })
     }
 
     /// Forgets idempotency keys used before a time, at most `limit` of them, and returns how many.
     ///
     /// # Errors
-    /// What SQLite says.
-    pub fn forget_used(&mut self, before: UnixMillis, limit: u32) -> Result<usize, Error> {
-        let mut statement = self.connection.prepare_cached(
-            "DELETE FROM idempotency WHERE (workspace, key) IN
-             (SELECT workspace, key FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)",
-        )?;
-        Ok(statement.execute(params![before.0, limit])?)
+    /// What the database says.
+    pub fn forget_used(&mut self, before: UnixMillis, limit: u32) -> Result<u64, Error> {
+        let statement = "DELETE FROM idempotency WHERE (workspace, key) IN
+             (SELECT workspace, key FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)";
+        self.database.execute(statement, &[before.0.into(), limit.into()])
     }
 }

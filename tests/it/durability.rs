@@ -239,8 +239,8 @@ fn tell(what: &str, words: &[&str]) {
 }
 
 async fn open(folder: &Path) -> Handle {
-    let data_dir = folder.to_owned();
-    app::start(Parts { data_dir, classifier: None, clock: Arc::new(SystemClock) }).await.unwrap()
+    let store = app::Location::Folder(folder.to_owned());
+    app::start(Parts { store, classifier: None, clock: Arc::new(SystemClock) }).await.unwrap()
 }
 
 fn workspace() -> WorkspaceId {

@@ -154,7 +154,7 @@ impl TestServer {
         let server = Server::bind(builder.options).await.unwrap();
         let server = server.with_metrics(telemetry::metrics::start());
         let parts = app::Parts {
-            data_dir: folder.path().to_owned(),
+            store: app::Location::Folder(folder.path().to_owned()),
             classifier: builder.model,
             clock: Arc::new(SystemClock),
         };

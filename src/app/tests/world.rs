@@ -231,13 +231,13 @@ async fn open(
     model: Option<&Arc<Scripted>>,
 ) -> Result<Handle, Error> {
     let classifier = model.map(|model| Arc::clone(model) as Arc<dyn Classify>);
-    let data_dir = folder.path().to_owned();
-    app::start(Parts { data_dir, classifier, clock: Arc::clone(hands) as Arc<dyn Clock> }).await
+    let store = Location::Folder(folder.path().to_owned());
+    app::start(Parts { store, classifier, clock: Arc::clone(hands) as Arc<dyn Clock> }).await
 }
 
 /// Replays the default workspace of a folder that no engine uses.
 pub(super) fn replayed(folder: &TempDir) -> Workspace {
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(&Location::Folder(folder.path().to_owned())).unwrap();
     let created_at = store.workspaces().unwrap()[0].1;
     Workspace::load(&store, &default(), created_at).unwrap().0
 }

@@ -1,4 +1,4 @@
-//! Opening the database: one server for each folder, the schema at the version of this program.
+//! Opening an SQLite database: one server for each folder, the schema at the version of this program.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -8,7 +8,10 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::Error;
+use super::{
+    Error,
+    database::{Database, Engine},
+};
 
 /// The database in the data folder.
 const DATABASE: &str = "evenhand.db";
@@ -19,7 +22,10 @@ const LOCK: &str = "evenhand.lock";
 /// "EVNH": tells our databases from others.
 const APPLICATION_ID: i32 = 0x4556_4e48;
 /// The schema, step by step; the number of steps taken is the schema version.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_journal.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/sqlite_0001_journal.sql"),
+    include_str!("migrations/sqlite_0002_checksums.sql"),
+];
 /// How long to wait for another connection's lock; only checkpoints and backups take one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages of the write-ahead log before they are copied into the database (16 MiB).
@@ -60,7 +66,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, Error> {
 }
 
 /// Opens the one connection that writes, and brings the schema up to date.
-pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
+pub(super) fn writer(folder: &Path) -> Result<Database, Error> {
     let path = database(folder);
     let mut connection = Connection::open(&path)?;
     prepare(&connection)?;
@@ -75,11 +81,15 @@ pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     migrate(&mut connection, &path)?;
     sync_folder(folder)?;
-    Ok(connection)
+    Ok(Database(Engine::Sqlite(connection)))
 }
 
 /// Opens a connection that only reads.
-pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
+pub(super) fn reader(folder: &Path) -> Result<Database, Error> {
+    Ok(Database(Engine::Sqlite(read_only(&database(folder))?)))
+}
+
+fn read_only(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection)?;
@@ -89,14 +99,14 @@ pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
 /// Opens a connection that only reads a folder's database, whether a server has it or not.
 ///
 /// A folder that cannot be written is read as it lies, if no server left a log beside the database.
-pub(super) fn folder_reader(folder: &Path) -> Result<Connection, Error> {
+pub(super) fn folder_reader(folder: &Path) -> Result<Database, Error> {
     let path = database(folder);
     let found = path.metadata().map_err(|source| {
         let action = "read the database";
         Error::File { action, path: path.clone(), source }
     });
     found?;
-    let connection = reader(&path)?;
+    let connection = read_only(&path)?;
     let connection = match check_owner(&connection, &path) {
         Err(Error::Sqlite(error))
             if error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
@@ -111,7 +121,7 @@ pub(super) fn folder_reader(folder: &Path) -> Result<Connection, Error> {
     if found > known {
         return Err(Error::Newer { path, found, known });
     }
-    Ok(connection)
+    Ok(Database(Engine::Sqlite(connection)))
 }
 
 /// Opens a database that nobody changes.
@@ -198,11 +208,11 @@ mod tests {
     #[test]
     fn every_commit_is_synced_and_every_reference_is_checked() {
         let folder = tempfile::tempdir().unwrap();
-        let connection = writer(folder.path()).unwrap();
+        let Engine::Sqlite(connection) = writer(folder.path()).unwrap().0 else { panic!() };
         // 2 is FULL.
         assert_eq!(pragma(&connection, "synchronous").unwrap(), 2);
         assert_eq!(pragma(&connection, "foreign_keys").unwrap(), 1);
-        let reader = reader(&database(folder.path())).unwrap();
+        let reader = read_only(&database(folder.path())).unwrap();
         assert!(reader.execute("DELETE FROM journal", []).is_err(), "readers cannot write");
     }
 
