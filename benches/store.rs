@@ -15,7 +15,7 @@ use evenhand::{
         ticket::{Intake, Payload, Status},
         time::UnixMillis,
     },
-    store::{Batch, Location, NewTicket, Store, TicketDetail, TicketRow, Used},
+    store::{Batch, Durable, Location, NewTicket, Store, TicketDetail, TicketRow, Used},
 };
 use rusqlite::{Connection, params};
 use tokio::time::Instant;
@@ -195,7 +195,8 @@ fn replay(criterion: &mut Criterion) {
     let mut benches = criterion.benchmark_group("store");
     benches.sample_size(10).throughput(Throughput::Elements(ENTRIES));
     benches.bench_function("replay", |bencher| {
-        bencher.iter(|| store.replay(&workspace(), 0, |entry| drop(black_box(entry))).unwrap());
+        bencher
+            .iter(|| store.replay(&workspace(), 0, &mut |entry| drop(black_box(entry))).unwrap());
     });
     benches.finish();
 }

@@ -15,5 +15,16 @@ pub mod v1 {
     tonic::include_proto!("evenhand.v1");
 }
 
+/// What servers that share a database ask of each other.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::missing_errors_doc,
+    reason = "generated code"
+)]
+pub mod peer {
+    tonic::include_proto!("evenhand.peer.v1");
+}
+
 /// The encoded file descriptor set of `evenhand.v1`, with comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evenhand.bin"));

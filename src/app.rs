@@ -8,11 +8,13 @@
 //! - `inbox`: the bounded queues; `engine`: the thread that empties them
 //! - `workspace`: one workspace in memory; `projection`: what lists know of a ticket
 //! - `backlog`: which tickets are still to be read; `reader`: who reads them
+//! - `cluster`: one server among many that share a database
 //! - `choices`: what ordered the agents at a decision
 //! - `recent`: what became durable lately; `topics`: what wakes streams; `steady`: time; `standard_policy`: what a new workspace starts with
 
 mod backlog;
 mod choices;
+mod cluster;
 mod engine;
 mod handle;
 mod inbox;
@@ -32,7 +34,9 @@ mod views;
 mod workspace;
 
 pub use crate::store::{Location, PostgresOptions};
-pub use handle::{Handle, Parts, start};
+pub use cluster::Owner;
+pub use handle::{Handle, Parts, Peering, start};
+pub use reader::Colleagues;
 pub use types::{
     Action, AgentView, Command, DecisionFilter, DecisionView, DeskView, EntryFilter, Error,
     Idempotency, LoadView, OfferView, Page, PageRequest, Receipt, TicketFilter, TicketView, Topic,

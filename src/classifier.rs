@@ -28,7 +28,7 @@ pub use worker::{TextReader, Worker, WorkerOptions};
 use crate::domain::reading::Reading;
 
 /// What is known of a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ModelInfo {
     /// Name and version, as in [`Reading::model`].
     pub name: String,

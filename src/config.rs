@@ -25,6 +25,8 @@ use crate::{
 pub struct Config {
     /// Where the data is.
     pub store: Location,
+    /// Where the servers that share the store reach this one; by default where it listens.
+    pub advertise: Option<String>,
     /// Which model reads.
     pub model: ModelChoice,
     /// How the server listens.
@@ -85,6 +87,7 @@ pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Error>
 fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
     Config {
         store: store(reader, overrides),
+        advertise: advertise(reader),
         model: match reader.text("classifier.model", "auto").as_str() {
             "auto" => ModelChoice::Auto,
             "none" => ModelChoice::None,
@@ -94,6 +97,18 @@ fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
         measures: measures(reader),
         log: log(reader),
     }
+}
+
+fn advertise(reader: &mut Reader) -> Option<String> {
+    let address = reader.text("cluster.advertise", "none");
+    if address == "none" {
+        return None;
+    }
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none_or(|port| port == 0) {
+        reader.reject("cluster.advertise", &address, "must be `host:port`");
+    }
+    Some(address)
 }
 
 /// A folder on the command line is meant for this run, whatever the file says.

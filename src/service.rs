@@ -1,6 +1,6 @@
 //! gRPC: validation, conversion, errors, streams and explanations, on top of [`app::Handle`](crate::app).
 //!
-//! A call goes through `connection` → `origin` → `observe` → `context` → one of the five services; each service
+//! A call goes through `connection` → `origin` → `observe` → `forward` → `context` → one of the five services; each service
 //! checks the request with `validate`, asks the engine, and answers through `convert`. `error` is the
 //! only place that knows gRPC codes. Nothing here decides where a ticket goes.
 
@@ -16,6 +16,7 @@ mod convert;
 mod cursor;
 mod error;
 mod explain;
+mod forward;
 mod idempotency;
 mod insight;
 mod lookup;
@@ -24,6 +25,8 @@ mod offers;
 mod operations;
 mod options;
 mod origin;
+mod peer;
+mod peers;
 mod server;
 mod tickets;
 mod validate;

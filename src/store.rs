@@ -5,6 +5,7 @@
 //!
 //! - `location`: where the data is; `database`: the seam to the engines `sqlite` and `postgres`
 //! - `batch`, `commit` and `tables`: what is written together, and how
+//! - `lease`: who writes, where many servers share a database
 //! - `journal`, `tickets` and `history`: what is asked
 //! - `records`: stored forms and how old ones stay readable; `checksum`: whether they are as written
 
@@ -15,6 +16,7 @@ mod database;
 mod error;
 mod history;
 mod journal;
+mod lease;
 mod location;
 mod postgres;
 mod readers;
@@ -34,10 +36,13 @@ pub use history::{
 };
 pub use journal::{
     Subject, agent_counts, decisions, entries, entry, plan_before, policy, policy_set_before,
-    workspace_exists,
+    workspace_exists, workspaces_after,
+};
+pub use lease::{
+    Lease, Membership, PARTITIONS, Partition, Replica, ReplicaId, SILENCE_MS_MAX, View,
 };
 pub use location::Location;
 pub use postgres::Options as PostgresOptions;
 pub use readers::{Readers, Snapshot};
 pub use tickets::{StoredTicket, TicketQuery, facts, payload, texts, ticket, tickets};
-pub use writer::Store;
+pub use writer::{Durable, Recovered, Store};

@@ -3,7 +3,9 @@
 //! In rounds: take what waits, let the routing core decide each input in turn, make everything durable
 //! in one transaction, then answer. Nothing of a round is seen by anybody before it is durable.
 
-use std::{sync::Arc, time::Duration};
+mod leading;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{oneshot, watch},
@@ -13,7 +15,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::{
     Action, Command, Error, Idempotency, Receipt,
-    inbox::{Outlet, Question, Work},
+    inbox::{Lead, Outlet, Question, Work},
     metrics,
     recent::Recent,
     standard_policy,
@@ -30,7 +32,7 @@ use crate::{
         time::UnixMillis,
     },
     routing::{Input, Rejection},
-    store::{self, Batch, Store, Used},
+    store::{self, Batch, Durable, Partition, Used},
 };
 
 /// Longest sleep without work, so that a clock set forward is noticed.
@@ -40,20 +42,17 @@ const PATIENCE_MIN: Duration = Duration::from_millis(1);
 /// How often old idempotency keys are forgotten, in seconds, and how many at a time.
 const FORGET_EVERY_SECS: u32 = 60;
 const FORGET_AT_ONCE: u32 = 20_000;
-/// Wait after a transaction failed, so that a full disk is not asked again at once.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// The workspace of callers who name none.
-const DEFAULT_WORKSPACE: &str = "default";
-
 /// What the engine thread owns.
 pub(super) struct Engine {
-    store: Store,
+    store: Box<dyn Durable>,
     workspaces: Workspaces,
     clock: Arc<SteadyClock>,
     recent: Arc<Recent>,
     topics: Arc<Topics>,
     /// Changes when tickets come that are to be read.
     to_read: watch::Sender<u64>,
+    /// The partitions whose workspaces are here; all of them where nobody shares the store.
+    leads: watch::Sender<BTreeSet<Partition>>,
     ticket_ids: ContextV7,
     forget_at: UnixMillis,
 }
@@ -73,49 +72,26 @@ pub(super) enum Failure {
 type Answer = (oneshot::Sender<Result<Receipt, Error>>, Result<Receipt, Error>);
 
 impl Engine {
-    /// Replays the journals and makes ready: offers lapsed meanwhile lapse, streams are closed.
-    pub(super) fn load(
-        store: Store,
+    /// Makes an engine that has no workspaces yet.
+    pub(super) fn new(
+        store: Box<dyn Durable>,
         clock: Arc<SteadyClock>,
         (recent, topics): (Arc<Recent>, Arc<Topics>),
         to_read: watch::Sender<u64>,
-    ) -> Result<Self, Error> {
-        let mut workspaces = Workspaces::new();
-        for (id, created_at) in store.workspaces().map_err(Error::Store)? {
-            let (workspace, newest_at) =
-                Workspace::load(&store, &id, created_at).map_err(Error::Store)?;
-            tracing::info!(workspace = %id, entries = workspace.sequence, "replayed a journal");
-            clock.start_after(newest_at);
-            recent.start(&workspace);
-            topics.start(&id, workspace.sequence);
-            workspaces.insert(id, workspace);
-        }
-        let ticket_ids = ContextV7::new();
+        leads: watch::Sender<BTreeSet<Partition>>,
+    ) -> Self {
         let forget_at = clock.now();
-        let mut engine =
-            Self { store, workspaces, clock, recent, topics, to_read, ticket_ids, forget_at };
-        engine.restart()?;
-        Ok(engine)
-    }
-
-    fn restart(&mut self) -> Result<(), Error> {
-        let now = self.clock.now();
-        let mut batch = Batch::default();
-        for workspace in self.workspaces.values_mut() {
-            workspace.step(Input::Restart, now, None, None, &mut batch)?;
+        Self {
+            store,
+            workspaces: Workspaces::new(),
+            clock,
+            recent,
+            topics,
+            to_read,
+            leads,
+            ticket_ids: ContextV7::new(),
+            forget_at,
         }
-        if self.workspaces.is_empty()
-            && let Ok(id) = WorkspaceId::new(DEFAULT_WORKSPACE)
-        {
-            let settings = WorkspaceSettings {
-                display_name: "Default".to_owned(),
-                segment_attributes: Vec::new(),
-            };
-            self.create_workspace(&id, settings, None, now, &mut batch)?;
-        }
-        self.commit(&batch, 0).map_err(Error::Store)?;
-        self.publish(batch);
-        Ok(())
     }
 
     /// Runs until the queues end. Returns early when what is written can no longer be trusted.
@@ -139,12 +115,14 @@ impl Engine {
         let mut batch = Batch::default();
         let mut answers: Vec<Answer> = Vec::with_capacity(work.len());
         let mut questions: Vec<Question> = Vec::new();
+        let mut leads: Vec<Lead> = Vec::new();
         for item in work {
             match item {
                 Work::Command(command, reply) => {
                     answers.push((reply, self.apply(*command, now, &mut batch)));
                 }
                 Work::Question(question) => questions.push(question),
+                Work::Lead(lead) => leads.push(lead),
             }
         }
         for workspace in self.workspaces.values_mut() {
@@ -155,10 +133,13 @@ impl Engine {
                 self.publish(batch);
                 self.answer(answers);
             }
-            Err(error) => self.roll_back(&error, &batch, answers)?,
+            Err(error) => self.fail(&error, batch, answers)?,
         }
         for question in questions {
             question(&mut self.workspaces);
+        }
+        for lead in leads {
+            self.lead(lead);
         }
         self.forget_used(now)
     }
@@ -208,40 +189,6 @@ impl Engine {
         }
     }
 
-    /// Tells all callers of a failed round, and brings memory back to what is durable.
-    fn roll_back(
-        &mut self,
-        error: &store::Error,
-        batch: &Batch,
-        answers: Vec<Answer>,
-    ) -> Result<(), store::Error> {
-        metrics::rolled_back();
-        tracing::error!(%error, commands = answers.len(), "a transaction was rolled back");
-        let reloaded = if error.is_fatal() { Ok(()) } else { self.reload(batch) };
-        for (reply, _) in answers {
-            let _ = reply.send(Err(Error::Store(store::Error::RolledBack)));
-        }
-        reloaded?;
-        std::thread::sleep(PAUSE_AFTER_FAILURE);
-        if error.is_fatal() { Err(store::Error::RolledBack) } else { Ok(()) }
-    }
-
-    fn reload(&mut self, batch: &Batch) -> Result<(), store::Error> {
-        for (id, _) in &batch.workspaces {
-            self.workspaces.remove(id);
-        }
-        let mut touched: Vec<&WorkspaceId> = batch.entries.iter().map(|(id, _)| id).collect();
-        touched.sort_unstable();
-        touched.dedup();
-        for id in touched {
-            if let Some(workspace) = self.workspaces.get_mut(id) {
-                *workspace = Workspace::load(&self.store, id, workspace.created_at)?.0;
-                workspace.state.gather_all();
-            }
-        }
-        Ok(())
-    }
-
     fn apply(
         &mut self,
         command: Command,
@@ -264,6 +211,7 @@ impl Engine {
             }
             Action::Route(input) => (*input, None),
         };
+        self.check_lead(&id)?;
         let workspace =
             self.workspaces.get_mut(&id).ok_or_else(|| Error::WorkspaceUnknown(id.clone()))?;
         let ticket = ticket_of(&input).cloned();
@@ -319,6 +267,18 @@ impl Engine {
         now: UnixMillis,
         batch: &mut Batch,
     ) -> Result<(), Error> {
+        self.check_lead(id)?;
+        self.make_workspace(id, settings, actor, now, batch)
+    }
+
+    fn make_workspace(
+        &mut self,
+        id: &WorkspaceId,
+        settings: WorkspaceSettings,
+        actor: Option<&ActorId>,
+        now: UnixMillis,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
         if self.workspaces.contains_key(id) {
             return Err(Error::WorkspaceExists(id.clone()));
         }
@@ -361,6 +321,7 @@ impl Engine {
             Ok(forgotten) if forgotten >= FORGET_AT_ONCE.into() => self.forget_at = now,
             Ok(_) => {}
             Err(error) if error.is_fatal() => return Err(error),
+            // The next commit connects again.
             Err(error) => tracing::warn!(%error, "old idempotency keys could not be forgotten"),
         }
         Ok(())

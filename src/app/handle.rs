@@ -1,6 +1,7 @@
 //! What the rest of the program calls.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
 };
@@ -8,9 +9,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    cluster::{Cluster, Owner},
     engine::Engine,
     inbox::{self, Inbox, Outlet},
-    reader::{self, Reader},
+    reader::{self, Colleagues, Reader},
     recent::Recent,
     steady::SteadyClock,
     topics::Topics,
@@ -19,7 +21,7 @@ use super::{
 use crate::{
     classifier::{Classify, ClassifyError, ModelInfo},
     clock::Clock,
-    domain::{reading::Reading, time::UnixMillis},
+    domain::{id::WorkspaceId, reading::Reading, time::UnixMillis},
     store::{self, Location, Readers, Store},
 };
 
@@ -27,10 +29,21 @@ use crate::{
 pub struct Parts {
     /// Where the data is; made when missing.
     pub store: Location,
+    /// What the servers that share a store know of each other; unused where nobody shares it.
+    pub peering: Peering,
     /// Reads texts; `None` when no model is loaded (rules read instead).
     pub classifier: Option<Arc<dyn Classify>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What the servers that share a store know of each other.
+#[derive(Default)]
+pub struct Peering {
+    /// Where this server answers its peers, as `host:port`.
+    pub address: String,
+    /// Reaches the others' models.
+    pub colleagues: Option<Arc<dyn Colleagues>>,
 }
 
 /// Starts the engine: opens the store, replays the journals, and runs until [`Handle::stop`], or until
@@ -39,17 +52,23 @@ pub struct Parts {
 /// # Errors
 /// [`Error::Store`] when the database cannot be opened or read.
 pub async fn start(parts: Parts) -> Result<Handle, Error> {
-    let Parts { store, classifier, clock } = parts;
+    let Parts { store: location, peering, classifier, clock } = parts;
     let clock = Arc::new(SteadyClock::new(clock));
     let topics = Arc::new(Topics::default());
     let (to_read_sender, to_read) = watch::channel(0);
     let recent = Arc::new(Recent::default());
     let engine_clock = Arc::clone(&clock);
     let shown = (Arc::clone(&recent), Arc::clone(&topics));
+    let (leads_sender, leads) = watch::channel(BTreeSet::new());
+    let opened = location.clone();
     let load = move || {
-        let store = Store::open(&store).map_err(Error::Store)?;
+        let store = Store::open(&opened).map_err(Error::Store)?;
         let readers = store.readers();
-        let engine = Engine::load(store, engine_clock, shown, to_read_sender)?;
+        let mut engine =
+            Engine::new(Box::new(store), engine_clock, shown, to_read_sender, leads_sender);
+        if !opened.is_shared() {
+            engine.take_up_all()?;
+        }
         Ok::<_, Error>((engine, readers))
     };
     let loaded = tokio::task::spawn_blocking(load).await;
@@ -57,6 +76,12 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let stopping = Arc::new(watch::Sender::new(false));
     let (inbox, outlet) = inbox::queues(stopping.subscribe());
     let stopped = run(engine, outlet, Arc::clone(&stopping), readers.clone())?;
+    let me = (peering.address, classifier.is_some());
+    let cluster = if location.is_shared() {
+        Cluster::join(location, me, inbox.clone(), leads).await?
+    } else {
+        Cluster::alone(leads)
+    };
     let reader = Reader {
         inbox: inbox.clone(),
         recent: Arc::clone(&recent),
@@ -65,8 +90,10 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
         clock: Arc::clone(&clock),
         down: AtomicBool::new(false),
     };
-    reader::start(reader, &to_read, &stopping.subscribe());
-    let shared = Shared { inbox, readers, recent, topics, clock, classifier, stopping, stopped };
+    let others = (peering.colleagues, cluster.peers());
+    reader::start(reader, &to_read, &stopping.subscribe(), others);
+    let shared =
+        Shared { inbox, readers, recent, topics, clock, classifier, cluster, stopping, stopped };
     Ok(Handle { shared: Arc::new(shared) })
 }
 
@@ -119,6 +146,7 @@ pub(super) struct Shared {
     pub(super) topics: Arc<Topics>,
     clock: Arc<SteadyClock>,
     classifier: Option<Arc<dyn Classify>>,
+    pub(super) cluster: Cluster,
     stopping: Arc<watch::Sender<bool>>,
     stopped: watch::Receiver<bool>,
 }
@@ -139,6 +167,19 @@ impl Handle {
             return Err(Error::Stopping);
         }
         self.shared.inbox.command(command).await
+    }
+
+    /// Returns who has a workspace; waits a while where nobody has.
+    ///
+    /// # Errors
+    /// [`Error::Moved`] when nobody has it in time; [`Error::Stopping`].
+    pub async fn owner(&self, workspace: &WorkspaceId) -> Result<Owner, Error> {
+        self.shared.cluster.owner(workspace).await
+    }
+
+    /// Hands all workspaces to the other servers, if there are any; calls still find their way.
+    pub async fn leave(&self) {
+        self.shared.cluster.leave().await;
     }
 
     /// Stops: refuses new commands, finishes those taken, closes the store.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Action, Command, Error, Receipt, metrics, workspace::Workspaces};
+use crate::store::{Lease, Partition, ReplicaId};
 
 /// Actions and questions that wait for the engine.
 const ACTIONS_MAX: usize = 1024;
@@ -28,6 +29,16 @@ pub(super) enum Work {
     Command(Box<Command>, oneshot::Sender<Result<Receipt, Error>>),
     /// Answer from what is durable.
     Question(Question),
+    /// Take up or lay down the workspaces of a partition.
+    Lead(Lead),
+}
+
+/// A change of the partitions that the engine leads.
+pub(super) enum Lead {
+    /// Take up what goes with this lease; answers whether that worked.
+    TakeUp(ReplicaId, Lease, oneshot::Sender<bool>),
+    /// Lay down what goes with this partition, and let others have it.
+    LayDown(Partition, oneshot::Sender<()>),
 }
 
 /// A look at the workspaces on the engine's thread. It may change no more than the turns of a backlog.
@@ -88,6 +99,22 @@ impl Inbox {
         let work = Work::Command(Box::new(command), reply);
         self.readings.send(work).await.map_err(|_| Error::Stopping)?;
         answer.await.map_err(|_| Error::Stopping)?
+    }
+
+    /// Has the engine take up what goes with a lease; returns whether it did.
+    pub(super) async fn take_up(&self, me: ReplicaId, lease: Lease) -> Result<bool, Error> {
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Lead(Lead::TakeUp(me, lease, reply));
+        self.actions.send(work).await.map_err(|_| Error::Stopping)?;
+        answer.await.map_err(|_| Error::Stopping)
+    }
+
+    /// Has the engine lay down a partition.
+    pub(super) async fn lay_down(&self, partition: Partition) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Lead(Lead::LayDown(partition, reply));
+        self.actions.send(work).await.map_err(|_| Error::Stopping)?;
+        answer.await.map_err(|_| Error::Stopping)
     }
 
     /// Asks a question.

@@ -26,7 +26,7 @@ use crate::{
 };
 
 impl Handle {
-    /// Returns the workspaces by identifier.
+    /// Returns the workspaces that this server has, by identifier.
     ///
     /// # Errors
     /// [`Error::PageTokenInvalid`].
@@ -43,13 +43,28 @@ impl Handle {
         Ok(cursor.page(found, |view| view.workspace.to_string()))
     }
 
+    /// Returns the names of all workspaces, on whichever server.
+    ///
+    /// # Errors
+    /// [`Error::PageTokenInvalid`], [`Error::Store`].
+    pub async fn workspace_names(&self, page: PageRequest) -> Result<Page<WorkspaceId>, Error> {
+        let cursor = Cursor::new(&["workspaces"], &page)?;
+        let (after, fetch) = (cursor.after.clone().unwrap_or_default(), cursor.fetch());
+        let read = move |snapshot: &Snapshot| store::workspaces_after(snapshot, &after, fetch);
+        match self.shared.readers.read(read).await {
+            Ok(names) => Ok(cursor.page(names, WorkspaceId::to_string)),
+            Err(store::Error::Closed) => Err(Error::Stopping),
+            Err(error) => Err(Error::Store(error)),
+        }
+    }
+
     /// Returns the settings of a workspace.
     ///
     /// # Errors
     /// [`Error::WorkspaceUnknown`].
     pub fn settings(&self, workspace: &WorkspaceId) -> Result<Arc<WorkspaceSettings>, Error> {
         let settings = self.shared.recent.settings(workspace);
-        settings.ok_or_else(|| Error::WorkspaceUnknown(workspace.clone()))
+        settings.ok_or_else(|| self.unknown(workspace))
     }
 
     /// Returns one workspace.
@@ -396,12 +411,18 @@ impl Handle {
         id: &WorkspaceId,
         question: impl FnOnce(&Workspace) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let id = id.clone();
-        let ask = move |workspaces: &mut Workspaces| match workspaces.get(&id) {
-            Some(workspace) => question(workspace),
-            None => Err(Error::WorkspaceUnknown(id)),
-        };
-        self.shared.inbox.ask(ask).await?
+        let asked = id.clone();
+        let ask = move |workspaces: &mut Workspaces| workspaces.get(&asked).map(question);
+        self.shared.inbox.ask(ask).await?.unwrap_or_else(|| Err(self.unknown(id)))
+    }
+
+    /// Returns why a workspace is not here.
+    fn unknown(&self, id: &WorkspaceId) -> Error {
+        if self.shared.cluster.leads(id) {
+            Error::WorkspaceUnknown(id.clone())
+        } else {
+            Error::Moved
+        }
     }
 
     /// Asks the store about a workspace, on a thread that may block.
@@ -416,7 +437,7 @@ impl Handle {
             exists.then(|| question(snapshot, &workspace)).transpose()
         };
         match self.shared.readers.read(read).await {
-            Ok(answer) => answer.ok_or_else(|| Error::WorkspaceUnknown(id.clone())),
+            Ok(answer) => answer.ok_or_else(|| self.unknown(id)),
             Err(store::Error::Closed) => Err(Error::Stopping),
             Err(error) => Err(Error::Store(error)),
         }

@@ -5,6 +5,7 @@
 //! anew, so a reading that is lost on its way is only late.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,9 +14,12 @@ use std::{
 };
 
 use futures::future::join_all;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
-use super::{Action, Command, Error, inbox::Inbox, metrics, recent::Recent, steady::SteadyClock};
+use super::{
+    Action, Command, Error, cluster::Peers, inbox::Inbox, metrics, recent::Recent,
+    steady::SteadyClock,
+};
 use crate::{
     classifier::{Classify, ClassifyError, rules},
     domain::{id::TicketId, reading::Reading, time::UnixMillis},
@@ -57,19 +61,30 @@ pub(super) struct Reader {
     pub(super) down: AtomicBool,
 }
 
+/// Reaches the models of the other servers.
+pub trait Colleagues: Send + Sync + 'static {
+    /// Returns the model of the server that answers its peers at this address.
+    fn model(&self, address: &str) -> Arc<dyn Classify>;
+}
+
 /// Starts the loops; they end when the engine stops.
 pub(super) fn start(
     reader: Reader,
     to_read: &watch::Receiver<u64>,
     stopping: &watch::Receiver<bool>,
+    (colleagues, peers): (Option<Arc<dyn Colleagues>>, watch::Receiver<Arc<Peers>>),
 ) {
     reader.down.store(reader.model.is_none(), Ordering::Relaxed);
     let reader = Arc::new(reader);
     if let Some(model) = &reader.model {
         for _ in 0..CALLS {
-            let model_loop = Arc::clone(&reader).read_by_model(Arc::clone(model), to_read.clone());
-            spawn(model_loop, stopping.clone());
+            let model = Model { reads: Arc::clone(model), is_ours: true };
+            spawn(Arc::clone(&reader).read_by_model(model, to_read.clone()), stopping.clone());
         }
+    }
+    if let Some(colleagues) = colleagues {
+        let helped = Arc::clone(&reader).read_by_others(colleagues, peers, to_read.clone());
+        spawn(helped, stopping.clone());
     }
     spawn(reader.read_by_rules(to_read.clone()), stopping.clone());
 }
@@ -84,10 +99,44 @@ fn spawn(work: impl Future<Output = Error> + Send + 'static, mut stopping: watch
     });
 }
 
+/// A model, and whether it is this server's.
+struct Model {
+    reads: Arc<dyn Classify>,
+    is_ours: bool,
+}
+
 impl Reader {
+    /// Has the other servers' models read too, each as long as its server is there.
+    async fn read_by_others(
+        self: Arc<Self>,
+        colleagues: Arc<dyn Colleagues>,
+        mut peers: watch::Receiver<Arc<Peers>>,
+        to_read: watch::Receiver<u64>,
+    ) -> Error {
+        let mut loops: BTreeMap<String, JoinSet<Error>> = BTreeMap::new();
+        loop {
+            let addresses = peers.borrow_and_update().readers.clone();
+            // Dropping a set ends its loops.
+            loops.retain(|address, _| addresses.contains(address));
+            for address in addresses {
+                loops.entry(address).or_insert_with_key(|address| {
+                    let model_loop = || {
+                        let model = Model { reads: colleagues.model(address), is_ours: false };
+                        Arc::clone(&self).read_by_model(model, to_read.clone())
+                    };
+                    (0..CALLS).map(|_| model_loop()).collect()
+                });
+            }
+            if peers.changed().await.is_err() {
+                // Nobody else is there, or this server is going away.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     async fn read_by_model(
         self: Arc<Self>,
-        model: Arc<dyn Classify>,
+        model: Model,
         mut to_read: watch::Receiver<u64>,
     ) -> Error {
         let mut failures = 0;
@@ -103,7 +152,7 @@ impl Reader {
                 wake(&mut to_read, ASK_AGAIN).await;
                 continue;
             }
-            match self.ask_model(&model, &tickets).await {
+            match self.ask_model(&model.reads, &tickets).await {
                 Ok(readings) => {
                     failures = 0;
                     self.down.store(false, Ordering::Relaxed);
@@ -111,7 +160,9 @@ impl Reader {
                 }
                 Err(reason) => {
                     metrics::reading_failed(reason);
-                    self.down.store(true, Ordering::Relaxed);
+                    if model.is_ours {
+                        self.down.store(true, Ordering::Relaxed);
+                    }
                     tokio::time::sleep(pause(failures)).await;
                     failures += 1;
                 }

@@ -57,6 +57,15 @@ impl Recent {
         }
     }
 
+    /// Forgets a workspace that another server has now: what is here grows old.
+    pub(super) fn forget(&self, workspace: &WorkspaceId) {
+        let mut kept = self.lock();
+        kept.settings.remove(workspace);
+        kept.choices.remove(workspace);
+        kept.entries.remove(|(of, _)| of == workspace);
+        kept.tickets.remove(|(of, _)| of == workspace);
+    }
+
     /// Takes in a batch that is durable now, and returns its entries.
     pub(super) fn publish(&self, batch: Batch) -> Vec<(WorkspaceId, Arc<Entry>)> {
         let Batch { entries, tickets, mut details, received, .. } = batch;
@@ -156,6 +165,13 @@ impl<K: Clone + Ord, V> Shelf<K, V> {
     fn new(items_max: usize, weight_max: usize) -> Self {
         let (items, order) = (BTreeMap::new(), VecDeque::new());
         Self { items, order, weight: 0, items_max, weight_max }
+    }
+
+    /// Takes the items out whose keys are such.
+    fn remove(&mut self, is_such: impl Fn(&K) -> bool) {
+        self.items.retain(|key, _| !is_such(key));
+        self.order.retain(|(key, _)| !is_such(key));
+        self.weight = self.order.iter().map(|(_, weight)| weight).sum();
     }
 
     /// Puts a new item in; the oldest make room for it.

@@ -44,9 +44,8 @@ impl Topics {
             counters.lines.retain(|_, line| line.sender.receiver_count() > 0);
             counters.live = counters.lines.len();
         }
-        let (Topic::Ticket(workspace, _) | Topic::Agent(workspace, _)) = &topic;
         // Nothing is known of a workspace that is not there.
-        let after = counters.newest.get(workspace).copied().unwrap_or(u64::MAX);
+        let after = counters.newest.get(topic.workspace()).copied().unwrap_or(u64::MAX);
         let line = || Line { sender: watch::Sender::new(0), news: VecDeque::new(), after };
         counters.lines.entry(topic).or_insert_with(line).sender.subscribe()
     }
@@ -62,6 +61,13 @@ impl Topics {
     /// Takes over what was in the store before: the newest entry of a workspace.
     pub(super) fn start(&self, workspace: &WorkspaceId, newest: u64) {
         self.lock().newest.insert(workspace.clone(), newest);
+    }
+
+    /// Ends whoever listens to a workspace that another server has now.
+    pub(super) fn end(&self, workspace: &WorkspaceId) {
+        let mut counters = self.lock();
+        counters.newest.remove(workspace);
+        counters.lines.retain(|topic, _| topic.workspace() != workspace);
     }
 
     /// Wakes whoever listens to what became durable.

@@ -105,6 +105,9 @@ pub enum Error {
     /// The server is going away.
     #[error("the server is stopping")]
     Stopping,
+    /// Another server has the workspace, or is about to.
+    #[error("another server has the workspace, or is about to")]
+    Moved,
     /// The store failed. The cause is for the log, never for the caller.
     #[error("the store failed")]
     Store(#[source] crate::store::Error),
@@ -173,6 +176,15 @@ pub enum Topic {
     Ticket(WorkspaceId, TicketId),
     /// Anything about this agent.
     Agent(WorkspaceId, AgentId),
+}
+
+impl Topic {
+    /// Returns the workspace it is in.
+    #[must_use]
+    pub fn workspace(&self) -> &WorkspaceId {
+        let (Self::Ticket(workspace, _) | Self::Agent(workspace, _)) = self;
+        workspace
+    }
 }
 
 /// A ticket and where it stands.

@@ -12,7 +12,7 @@ use crate::{
         time::UnixMillis,
     },
     routing::{self, Input, State},
-    store::{self, Batch, NewTicket, Store, TicketRow},
+    store::{self, Batch, Durable, NewTicket, TicketRow},
 };
 
 /// All workspaces by identifier.
@@ -48,14 +48,14 @@ impl Workspace {
 
     /// Replays the journal of a workspace; returns the time of its newest entry as well.
     pub(super) fn load(
-        store: &Store,
+        store: &dyn Durable,
         id: &WorkspaceId,
         created_at: UnixMillis,
     ) -> Result<(Self, UnixMillis), store::Error> {
         let mut workspace = Self::new(id.clone(), created_at);
         let mut newest_at = created_at;
         let state = &mut workspace.state;
-        workspace.sequence = store.replay(id, 0, |entry| {
+        workspace.sequence = store.replay(id, 0, &mut |entry| {
             state.apply(entry.at, &entry.event);
             newest_at = newest_at.max(entry.at);
         })?;

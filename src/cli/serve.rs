@@ -66,8 +66,13 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
         .map_err(|error| not_ready(error.into()))?
         .with_metrics(metrics);
     let name = model.as_ref().map_or_else(|| "keyword rules".to_owned(), |model| model.info().name);
-    let parts =
-        app::Parts { store: config.store.clone(), classifier: model, clock: Arc::new(SystemClock) };
+    let address = config.advertise.clone().unwrap_or_else(|| server.address().to_string());
+    let parts = app::Parts {
+        store: config.store.clone(),
+        peering: app::Peering { address, colleagues: Some(server.colleagues()) },
+        classifier: model,
+        clock: Arc::new(SystemClock),
+    };
     let handle = app::start(parts)
         .await
         .with_context(|| format!("the store in {} cannot be used", config.store))

@@ -69,6 +69,7 @@ pub(super) async fn start(model: Option<&Path>, keep: bool) -> Result<Running, E
     let address = server.address();
     let engine = app::start(app::Parts {
         store: app::Location::Folder(data_dir.path().to_owned()),
+        peering: app::Peering::default(),
         classifier: Some(classifier),
         clock: Arc::new(SystemClock),
     })

@@ -9,7 +9,7 @@ mod workspaces;
 
 use tonic::{Request, Response, Status};
 
-use super::{context::Context, error::Error, respond};
+use super::{context::Context, error::Error, peers::Peers, respond};
 use crate::{
     api::v1::{self, admin_service_server::AdminService},
     app::{Action, Command, Handle, Idempotency},
@@ -20,6 +20,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Admin {
     pub(crate) handle: Handle,
+    /// The servers that may have the workspaces a request names.
+    pub(crate) peers: Peers,
 }
 
 impl Admin {

@@ -134,7 +134,12 @@ mod tests {
     async fn a_cursor_tells_quiet_from_news_and_ends_after_the_last_news() {
         let folder = tempfile::tempdir().unwrap();
         let store = app::Location::Folder(folder.path().to_owned());
-        let parts = Parts { store, classifier: None, clock: Arc::new(SystemClock) };
+        let parts = Parts {
+            store,
+            peering: app::Peering::default(),
+            classifier: None,
+            clock: Arc::new(SystemClock),
+        };
         let handle = app::start(parts).await.unwrap();
         let workspace = WorkspaceId::new(WORKSPACE_DEFAULT).unwrap();
         let agent = AgentId::new("ana").unwrap();

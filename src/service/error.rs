@@ -72,6 +72,9 @@ pub(crate) enum Error {
     /// A bug; the details are in the log.
     #[error("an unexpected failure; the server's log has the details")]
     Internal,
+    /// Another server, which has the workspace, refused.
+    #[error("{}", .0.message())]
+    Elsewhere(Box<Status>),
     /// The engine refused.
     #[error(transparent)]
     Engine(#[from] app::Error),
@@ -120,6 +123,7 @@ impl Error {
                 Class::retry(Code::ResourceExhausted, "CLASSIFIER_FULL", 500)
             }
             Self::Internal => Class::new(Code::Internal, "INTERNAL_ERROR"),
+            Self::Elsewhere(status) => Class::new(status.code(), "INTERNAL_ERROR"),
             Self::Engine(error) => engine_class(error),
         }
     }
@@ -166,6 +170,7 @@ fn engine_class(error: &app::Error) -> Class {
         app::Error::Rejected(rejection) => rejection_class(rejection),
         app::Error::Full { .. } => Class::retry(Code::ResourceExhausted, "QUEUE_FULL", 1_000),
         app::Error::ModelUnavailable => Class::retry(Code::Unavailable, "MODEL_UNAVAILABLE", 5_000),
+        app::Error::Moved => Class::retry(Code::Unavailable, "WORKSPACE_MOVED", 200),
         app::Error::Stopping => Class::retry(Code::Unavailable, "SERVER_STOPPING", 1_000),
         app::Error::Store(_) => Class::retry(Code::Unavailable, "STORE_FAILED", 5_000),
     }
@@ -234,6 +239,9 @@ fn summary(violations: &[Violation]) -> String {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
+        if let Error::Elsewhere(status) = error {
+            return *status;
+        }
         let class = error.class();
         if let Some(cause) = error.cause() {
             tracing::error!(reason = class.reason, cause, "a call failed");

@@ -1,6 +1,6 @@
 //! Assembles the services, serves them, and stops in order.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, sync::watch};
@@ -18,12 +18,14 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::{
     admin::Admin, admission::Admission, agents::Agents, classification::Classification, connection,
-    context::intercept, insight::Insight, observe::ObserveLayer, offers::Seats, operations,
-    options::Options, origin::OriginLayer, tickets::Tickets,
+    context::intercept, forward::ForwardLayer, insight::Insight, observe::ObserveLayer,
+    offers::Seats, operations, options::Options, origin::OriginLayer, peer::Peer, peers::Peers,
+    tickets::Tickets,
 };
 use crate::{
     api::{
         FILE_DESCRIPTOR_SET,
+        peer::peer_service_server::PeerServiceServer,
         v1::{
             admin_service_server::AdminServiceServer, agent_service_server::AgentServiceServer,
             classification_service_server::ClassificationServiceServer,
@@ -31,7 +33,7 @@ use crate::{
             ticket_service_server::TicketServiceServer,
         },
     },
-    app::Handle,
+    app::{Colleagues, Handle},
 };
 
 /// Largest message of the services that take tickets, actions and questions: the largest ticket
@@ -86,6 +88,7 @@ pub struct Server {
     address: SocketAddr,
     admin: Option<(TcpListener, SocketAddr)>,
     metrics: Option<PrometheusHandle>,
+    peers: Peers,
 }
 
 impl Server {
@@ -99,7 +102,7 @@ impl Server {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        Ok(Self { options, listener, address, admin, metrics: None })
+        Ok(Self { options, listener, address, admin, metrics: None, peers: Peers::default() })
     }
 
     /// Shows these metrics on the operators' port.
@@ -107,6 +110,12 @@ impl Server {
     pub fn with_metrics(mut self, metrics: PrometheusHandle) -> Self {
         self.metrics = Some(metrics);
         self
+    }
+
+    /// Returns what reaches the models of the other servers that share a store.
+    #[must_use]
+    pub fn colleagues(&self) -> Arc<dyn Colleagues> {
+        Arc::new(self.peers.clone())
     }
 
     /// Returns where gRPC listens.
@@ -123,7 +132,7 @@ impl Server {
 
     /// Serves until `shutdown` is ready or the engine stops by itself; then drains and stops the engine.
     ///
-    /// Draining: health says NOT_SERVING, every offer stream gets a `Drain` message and ends, calls
+    /// Draining: the workspaces go to the servers that share the store, health says NOT_SERVING, every offer stream gets a `Drain` message and ends, calls
     /// in flight are finished. What has not ended after `shutdown_grace_secs` is cut.
     ///
     /// # Errors
@@ -142,12 +151,18 @@ impl Server {
         });
         let cut = CancellationToken::new();
         let incoming = connection::accept(self.listener, self.options.connections_max, cut.clone());
-        let routes = routes(&self.options, &handle, &draining, &health);
+        let routes = routes(&self.options, &handle, &draining, &health, &self.peers);
+        let forward = ForwardLayer {
+            handle: handle.clone(),
+            peers: self.peers.clone(),
+            draining: draining.clone(),
+        };
         let mut drain = draining.clone();
         let signal = async move {
             let _ = drain.wait_for(|draining| *draining).await;
         };
-        let serving = builder(&self.options).serve_with_incoming_shutdown(routes, incoming, signal);
+        let serving =
+            builder(&self.options, forward).serve_with_incoming_shutdown(routes, incoming, signal);
         let mut serving = std::pin::pin!(serving);
         let mut engine = handle.stopping();
         let served = tokio::select! {
@@ -160,6 +175,7 @@ impl Server {
                 ready.send_replace(false);
                 report(&health, ServingStatus::NotServing).await;
                 close_watches(&health).await;
+                handle.leave().await;
                 draining_sender.send_replace(true);
                 let grace = Duration::from_secs(self.options.shutdown_grace_secs);
                 tokio::time::timeout(grace, serving).await.unwrap_or_else(|_| {
@@ -203,11 +219,14 @@ async fn close_watches(health: &HealthReporter) {
 }
 
 type Layers = Stack<
-    ObserveLayer,
-    Stack<tonic_web::GrpcWebLayer, Stack<CorsLayer, Stack<OriginLayer, Identity>>>,
+    ForwardLayer,
+    Stack<
+        ObserveLayer,
+        Stack<tonic_web::GrpcWebLayer, Stack<CorsLayer, Stack<OriginLayer, Identity>>>,
+    >,
 >;
 
-fn builder(options: &Options) -> tonic::transport::Server<Layers> {
+fn builder(options: &Options, forward: ForwardLayer) -> tonic::transport::Server<Layers> {
     tonic::transport::Server::builder()
         .accept_http1(true)
         .max_concurrent_streams(options.streams_per_connection_max)
@@ -221,6 +240,7 @@ fn builder(options: &Options) -> tonic::transport::Server<Layers> {
         .layer(cors(&options.cors_origins))
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(ObserveLayer::new())
+        .layer(forward)
 }
 
 /// Tells browsers which pages of other origins may call; `origin` refuses the others.
@@ -241,6 +261,7 @@ fn routes(
     handle: &Handle,
     draining: &watch::Receiver<bool>,
     health: &HealthReporter,
+    peers: &Peers,
 ) -> Routes {
     let handle = || handle.clone();
     let draining = || draining.clone();
@@ -278,7 +299,7 @@ fn routes(
         .add_service(server!(AgentServiceServer, agents, MESSAGE_BYTES_MAX))
         .add_service(server!(
             AdminServiceServer,
-            Admin { handle: handle() },
+            Admin { handle: handle(), peers: peers.clone() },
             ADMIN_MESSAGE_BYTES_MAX
         ))
         .add_service(server!(
@@ -286,7 +307,11 @@ fn routes(
             classification,
             CLASSIFY_MESSAGE_BYTES_MAX
         ))
-        .add_service(server!(InsightServiceServer, insight, MESSAGE_BYTES_MAX));
+        .add_service(server!(InsightServiceServer, insight, MESSAGE_BYTES_MAX))
+        .add_service(
+            PeerServiceServer::new(Peer { handle: handle() })
+                .max_decoding_message_size(CLASSIFY_MESSAGE_BYTES_MAX),
+        );
     with_reflection(routes)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use super::Partition;
 use crate::domain::id::WorkspaceId;
 
 /// Why the store failed.
@@ -16,6 +17,12 @@ pub enum Error {
     /// The connection broke while a transaction was to become durable: it is, or it is not.
     #[error("the connection broke during a commit")]
     Unknown,
+    /// Another server writes for this partition now.
+    #[error("another server has taken over partition {}", partition.0)]
+    LeaseLost {
+        /// The partition.
+        partition: Partition,
+    },
     /// The URL of the database cannot be used.
     #[error(
         "the database URL cannot be used: {why}; it looks like postgres://user:password@host:5432/database"
@@ -140,6 +147,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The connection failed in a way that only we noticed.
+    pub(super) fn lost(what: &str) -> Self {
+        Self { code: None, what: what.to_owned() }
+    }
+
     /// Returns the SQLSTATE.
     pub(super) fn code(&self) -> Option<&str> {
         self.code.as_deref()
@@ -186,6 +198,16 @@ impl Error {
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown)
+    }
+
+    /// Returns whether the connection to the database is lost.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Postgres(refusal) => refusal.is_lost(),
+            _ => false,
+        }
     }
 
     /// Returns whether the disk is full: of this machine, or of the database server.

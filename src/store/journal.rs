@@ -31,6 +31,21 @@ pub fn workspace_exists(snapshot: &Snapshot, workspace: &WorkspaceId) -> Result<
     Ok(snapshot.first(query, &[workspace.as_str().into()], |_| Ok(()))?.is_some())
 }
 
+/// Returns at most `limit` workspaces whose names come after `after`, by name.
+///
+/// # Errors
+/// What the database says.
+pub fn workspaces_after(
+    snapshot: &Snapshot,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<WorkspaceId>, Error> {
+    let query = "SELECT id FROM workspace WHERE id > ?1 ORDER BY id LIMIT ?2";
+    snapshot.all(query, &[after.into(), limit.into()], |row| {
+        WorkspaceId::new(row.required_text(0)?).map_err(|_| Error::unexpected("a workspace's name"))
+    })
+}
+
 /// Returns at most `limit` entries after `after`, oldest first.
 ///
 /// # Errors

@@ -35,6 +35,20 @@ impl Location {
         }
     }
 
+    /// Opens what writes once more, after its connection was lost.
+    pub(super) fn writer_again(&self) -> Result<Database, Error> {
+        match self {
+            Self::Folder(folder) => sqlite::writer(folder),
+            Self::Postgres(options) => postgres::prepare(options),
+        }
+    }
+
+    /// Returns whether other servers may share it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Opens what only reads.
     pub(super) fn reader(&self) -> Result<Database, Error> {
         match self {

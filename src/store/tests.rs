@@ -115,7 +115,7 @@ fn raw(folder: &TempDir) -> Connection {
 
 fn replayed(store: &Store) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
-    store.replay(&workspace(), 0, |entry| entries.push(entry))?;
+    store.replay(&workspace(), 0, &mut |entry| entries.push(entry))?;
     Ok(entries)
 }
 

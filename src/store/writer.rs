@@ -1,20 +1,92 @@
-//! The one writer: makes batches durable and reads the journals at start.
+//! The writer: makes batches durable and reads the journals at start.
 
-use std::fs::File;
+use std::{collections::BTreeSet, fs::File};
 
 use super::{
-    Batch, Error, Key, Location, Readers, TicketRow, Used, commit,
+    Batch, Error, Key, Lease, Location, Partition, Readers, ReplicaId, TicketRow, Used, commit,
     database::{Database, Purpose},
     history,
+    lease::Held,
     records::Record,
     tickets,
 };
 use crate::domain::{event::Entry, id::WorkspaceId, time::UnixMillis};
 
+/// What the engine needs of a store.
+pub trait Durable: Send {
+    /// Makes a batch durable, all of it or nothing.
+    ///
+    /// # Errors
+    /// Nothing of the batch is kept, unless [`Error::is_fatal`] or [`Error::is_unknown`].
+    fn commit(&mut self, batch: &Batch) -> Result<(), Error>;
+
+    /// Returns the workspaces and when they were made.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or what the database says.
+    fn workspaces(&self) -> Result<Vec<(WorkspaceId, UnixMillis)>, Error>;
+
+    /// Reads a journal after an entry, oldest first, and returns the number of its newest entry.
+    ///
+    /// # Errors
+    /// [`Error::Gap`] and [`Error::Damaged`] name the entry at fault.
+    fn replay(
+        &self,
+        workspace: &WorkspaceId,
+        after: u64,
+        apply: &mut dyn FnMut(Entry),
+    ) -> Result<u64, Error>;
+
+    /// Returns the rows of the tickets that are neither completed nor cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or what the database says.
+    fn open_tickets(&self, workspace: &WorkspaceId) -> Result<Vec<TicketRow>, Error>;
+
+    /// Returns the use of an idempotency key at or after `since`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or what the database says.
+    fn used(&self, key: &Key<String>, since: UnixMillis) -> Result<Option<Used>, Error>;
+
+    /// Forgets idempotency keys used before a time, at most `limit` of them, and returns how many.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn forget_used(&mut self, before: UnixMillis, limit: u32) -> Result<u64, Error>;
+
+    /// Relies on a lease from now on: commits fail without it.
+    fn hold(&mut self, me: &ReplicaId, lease: Lease);
+
+    /// No longer relies on the lease of a partition, and lets others have it.
+    ///
+    /// # Errors
+    /// What the database says; the lease is not relied on any more even so.
+    fn release(&mut self, partition: Partition) -> Result<(), Error>;
+
+    /// Connects again after the connection was lost, waits until what was under way has ended, and tells
+    /// what became of it.
+    ///
+    /// # Errors
+    /// What the database says; nothing is known then, and it can be tried again.
+    fn recover(&mut self, batch: &Batch) -> Result<Recovered, Error>;
+}
+
+/// What became of a commit when the connection was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Whether the batch is durable, as far as it is about partitions that were not lost.
+    pub durable: bool,
+    /// Partitions another server has taken over meanwhile.
+    pub lost: Vec<Partition>,
+}
+
 /// The one writer of a data folder, or one of the writers of a database that many share.
 pub struct Store {
     database: Database,
+    location: Location,
     readers: Readers,
+    held: Held,
     /// Locked as long as this store lives; declared last, so that it is dropped last.
     _lock: Option<File>,
 }
@@ -29,7 +101,8 @@ impl Store {
     pub fn open(location: &Location) -> Result<Self, Error> {
         let (database, lock) = location.writer()?;
         let readers = Readers::new(location.clone());
-        Ok(Self { database, readers, _lock: lock })
+        let (location, held) = (location.clone(), Held::default());
+        Ok(Self { database, location, readers, held, _lock: lock })
     }
 
     /// Returns connections that read beside this writer.
@@ -38,19 +111,33 @@ impl Store {
         self.readers.clone()
     }
 
-    /// Makes a batch durable, all of it or nothing.
-    ///
-    /// # Errors
-    /// Nothing of the batch is kept, unless [`Error::is_fatal`] or [`Error::is_unknown`].
-    pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.database.within(Purpose::Write, |database| commit::write(database, batch))
+    fn is_durable(&self, batch: &Batch, lost: &[Partition]) -> Result<bool, Error> {
+        let query = "SELECT sequence FROM journal WHERE workspace = ?1 AND sequence = ?2";
+        let kept = |(id, _): &&(WorkspaceId, Entry)| !lost.contains(&Partition::of(id));
+        // All or nothing: any one of its rows tells. A batch of keys alone has nothing else to tell by.
+        if let Some((id, entry)) = batch.entries.iter().find(kept) {
+            let values = [id.as_str().into(), entry.sequence.into()];
+            return Ok(self.database.first(query, &values, |_| Ok(()))?.is_some());
+        }
+        match batch.used.iter().find(|((id, _), _)| !lost.contains(&Partition::of(id))) {
+            Some((key, used)) => Ok(self.used(key, used.at)?.as_ref() == Some(used)),
+            None => Ok(true),
+        }
+    }
+}
+
+impl Durable for Store {
+    fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        let entries = batch.entries.iter().map(|(id, _)| id);
+        let workspaces = entries.chain(batch.used.keys().map(|(id, _)| id));
+        let partitions: BTreeSet<Partition> = workspaces.map(Partition::of).collect();
+        self.database.within(Purpose::Write, |database| {
+            self.held.lock(database, partitions.into_iter())?;
+            commit::write(database, batch)
+        })
     }
 
-    /// Returns the workspaces and when they were made.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`], or what the database says.
-    pub fn workspaces(&self) -> Result<Vec<(WorkspaceId, UnixMillis)>, Error> {
+    fn workspaces(&self) -> Result<Vec<(WorkspaceId, UnixMillis)>, Error> {
         let query = "SELECT id, created_at FROM workspace ORDER BY id";
         self.database.all(query, &[], |row| {
             let id = row.required_text(0)?;
@@ -59,32 +146,20 @@ impl Store {
         })
     }
 
-    /// Reads a journal after an entry, oldest first, and returns the number of its newest entry.
-    ///
-    /// # Errors
-    /// [`Error::Gap`] and [`Error::Damaged`] name the entry at fault.
-    pub fn replay(
+    fn replay(
         &self,
         workspace: &WorkspaceId,
         after: u64,
-        apply: impl FnMut(Entry),
+        apply: &mut dyn FnMut(Entry),
     ) -> Result<u64, Error> {
         history::replay(&self.database, workspace, after, apply)
     }
 
-    /// Returns the rows of the tickets that are neither completed nor cancelled.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`], or what the database says.
-    pub fn open_tickets(&self, workspace: &WorkspaceId) -> Result<Vec<TicketRow>, Error> {
+    fn open_tickets(&self, workspace: &WorkspaceId) -> Result<Vec<TicketRow>, Error> {
         tickets::open_rows(&self.database, workspace)
     }
 
-    /// Returns the use of an idempotency key at or after `since`.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`], or what the database says.
-    pub fn used(&self, key: &Key<String>, since: UnixMillis) -> Result<Option<Used>, Error> {
+    fn used(&self, key: &Key<String>, since: UnixMillis) -> Result<Option<Used>, Error> {
         let (workspace, text) = key;
         let query = "SELECT sequence, at, ticket, fingerprint FROM idempotency
              WHERE workspace = ?1 AND key = ?2 AND at >= ?3";
@@ -101,13 +176,25 @@ impl Store {
         })
     }
 
-    /// Forgets idempotency keys used before a time, at most `limit` of them, and returns how many.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub fn forget_used(&mut self, before: UnixMillis, limit: u32) -> Result<u64, Error> {
+    fn forget_used(&mut self, before: UnixMillis, limit: u32) -> Result<u64, Error> {
         let statement = "DELETE FROM idempotency WHERE (workspace, key) IN
              (SELECT workspace, key FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)";
         self.database.execute(statement, &[before.0.into(), limit.into()])
+    }
+    fn hold(&mut self, me: &ReplicaId, lease: Lease) {
+        self.held.add(me, lease);
+    }
+
+    fn release(&mut self, partition: Partition) -> Result<(), Error> {
+        let released = self.held.release(&self.database, partition);
+        self.held.forget(partition);
+        released
+    }
+
+    fn recover(&mut self, batch: &Batch) -> Result<Recovered, Error> {
+        self.database = self.location.writer_again()?;
+        let lost = self.held.renew(&self.database)?;
+        let durable = self.is_durable(batch, &lost)?;
+        Ok(Recovered { durable, lost })
     }
 }

@@ -51,8 +51,12 @@ impl Day {
     async fn start(folder: &Path) -> Self {
         let hands = Arc::new(Hands(AtomicI64::new(1_750_000_000_000)));
         let clock = Arc::clone(&hands) as Arc<dyn Clock>;
-        let parts =
-            Parts { store: app::Location::Folder(folder.to_owned()), classifier: None, clock };
+        let parts = Parts {
+            store: app::Location::Folder(folder.to_owned()),
+            peering: app::Peering::default(),
+            classifier: None,
+            clock,
+        };
         let handle = app::start(parts).await.unwrap();
         let random = StdRng::seed_from_u64(4);
         let mut day = Self { handle, hands, random, assigned: BTreeMap::new() };

@@ -1,17 +1,13 @@
 //! `evenhand serve` as a process: checks, starts, stops, and its exit codes.
 
 use std::{
-    io::{BufRead, BufReader, Read},
-    process::{Child, Command, Output, Stdio},
+    io::Read,
+    process::{Output, Stdio},
 };
 
 use tempfile::TempDir;
 
-fn evenhand(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_evenhand"));
-    command.args(arguments).env("EVENHAND_SERVER__ADMIN_LISTEN", "127.0.0.1:0");
-    command
-}
+use super::process::{Service, evenhand};
 
 fn run(arguments: &[&str]) -> Output {
     evenhand(arguments).output().unwrap()
@@ -78,57 +74,16 @@ fn a_reader_who_closes_the_pipe_is_no_crash() {
     assert!(!complaints.contains("panicked"), "{complaints}");
 }
 
-/// A running service; dropped, it is killed.
-struct Service {
-    child: Child,
-    address: String,
-}
-
-impl Service {
-    /// Starts the service on free ports and reads in its log where it listens.
-    fn start(folder: &TempDir) -> Self {
-        let data = folder.path().join("data");
-        let child =
-            evenhand(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()])
-                .env("EVENHAND_LOG__FORMAT", "json")
-                .env("EVENHAND_CLASSIFIER__MODEL", "none")
-                .stderr(Stdio::piped())
-                .spawn();
-        let mut service = Self { child: child.unwrap(), address: String::new() };
-        let mut log = BufReader::new(service.child.stderr.take().unwrap());
-        while service.address.is_empty() {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).unwrap() > 0, "the service ended");
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            service.address = event["fields"]["listen"].as_str().unwrap_or_default().to_owned();
-        }
-        // The pipe must go on being read, or the service would block on its log.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        service
-    }
-
-    /// Sends a signal and returns the exit code.
-    fn end(&mut self, signal: &str) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // It has ended already, unless the test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(folder: &TempDir) -> Service {
+    Service::start(&[("EVENHAND_STORE__DATA_DIR", folder.path().join("data").to_str().unwrap())])
 }
 
 #[test]
 fn the_service_starts_says_where_and_stops_when_asked() {
     let folder = TempDir::new().unwrap();
     for signal in ["-TERM", "-INT"] {
-        let mut service = Service::start(&folder);
-        std::net::TcpStream::connect(&service.address).unwrap();
+        let mut service = start(&folder);
+        std::net::TcpStream::connect(service.address()).unwrap();
         assert_eq!(service.end(signal), Some(0), "{signal}");
     }
 }
@@ -144,7 +99,7 @@ fn what_is_not_ready_ends_with_4() {
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert!(stderr(&output).contains(&address), "{}", stderr(&output));
     // A second service on the same data is refused as well.
-    let mut service = Service::start(&folder);
+    let mut service = start(&folder);
     let output = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert_eq!(service.end("-TERM"), Some(0));

@@ -240,7 +240,14 @@ fn tell(what: &str, words: &[&str]) {
 
 async fn open(folder: &Path) -> Handle {
     let store = app::Location::Folder(folder.to_owned());
-    app::start(Parts { store, classifier: None, clock: Arc::new(SystemClock) }).await.unwrap()
+    app::start(Parts {
+        store,
+        peering: app::Peering::default(),
+        classifier: None,
+        clock: Arc::new(SystemClock),
+    })
+    .await
+    .unwrap()
 }
 
 fn workspace() -> WorkspaceId {

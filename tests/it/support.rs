@@ -155,6 +155,7 @@ impl TestServer {
         let server = server.with_metrics(telemetry::metrics::start());
         let parts = app::Parts {
             store: app::Location::Folder(folder.path().to_owned()),
+            peering: app::Peering::default(),
             classifier: builder.model,
             clock: Arc::new(SystemClock),
         };

@@ -25,7 +25,7 @@ use crate::{
         time::UnixMillis,
     },
     routing::{AgentWrite, Input},
-    store::Store,
+    store::{Durable, Store},
 };
 
 /// A clock with hands.
@@ -232,7 +232,13 @@ async fn open(
 ) -> Result<Handle, Error> {
     let classifier = model.map(|model| Arc::clone(model) as Arc<dyn Classify>);
     let store = Location::Folder(folder.path().to_owned());
-    app::start(Parts { store, classifier, clock: Arc::clone(hands) as Arc<dyn Clock> }).await
+    app::start(Parts {
+        store,
+        peering: Peering::default(),
+        classifier,
+        clock: Arc::clone(hands) as Arc<dyn Clock>,
+    })
+    .await
 }
 
 /// Replays the default workspace of a folder that no engine uses.

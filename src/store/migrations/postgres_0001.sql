@@ -118,19 +118,20 @@ CREATE TABLE snapshot (
     PRIMARY KEY (workspace, sequence, part)
 );
 
--- Who may decide and write for a partition of the workspaces, until when by the database's clock.
+-- Who may decide and write for a partition of the workspaces; nobody where the holder is empty.
 -- Every commit holds its row, so a take-over, which changes it, waits for commits under way.
 CREATE TABLE lease (
     partition BIGINT PRIMARY KEY,
     holder TEXT COLLATE "C" NOT NULL,
-    epoch BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    epoch BIGINT NOT NULL
 );
 
--- The servers, where each answers its peers, and until when each is believed to be there.
+-- The servers, where each answers its peers, and until when, by the database's clock, each is believed
+-- to be there.
 CREATE TABLE replica (
     id TEXT COLLATE "C" PRIMARY KEY,
     address TEXT NOT NULL,
+    reads BIGINT NOT NULL,
     draining BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );

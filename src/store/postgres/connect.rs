@@ -27,6 +27,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Settings without which a commit may be lost or torn, and the one value each must not have.
 const UNSAFE: [(&str, &str); 3] =
     [("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")];
+/// How long a transaction may wait for its server: one that is frozen must not hold up a take-over.
+const IDLE_MS_MAX: u32 = 2_000;
 /// How often a migration is tried when another server makes the same one.
 const MIGRATION_TRIES: u32 = 10;
 /// SQLSTATEs of two servers making the same table at once.
@@ -64,6 +66,8 @@ impl Options {
         }
         config
             .application_name("evenhand")
+            // What a server says without being asked is not for our log.
+            .options("-c client_min_messages=warning")
             .connect_timeout(CONNECT_WITHIN)
             .tcp_user_timeout(SILENCE_MAX)
             .keepalives_idle(SILENCE_MAX)
@@ -162,6 +166,7 @@ pub(in crate::store) fn connect(options: &Options) -> Result<Database, Error> {
 pub(in crate::store) fn prepare(options: &Options) -> Result<Database, Error> {
     let database = connect(options)?;
     refuse_unsafe(&database)?;
+    database.run(&format!("SET idle_in_transaction_session_timeout = {IDLE_MS_MAX}"))?;
     for attempt in 1.. {
         match migrate(&database) {
             Err(Error::Postgres(failure))

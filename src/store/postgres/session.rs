@@ -7,10 +7,11 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    time::Duration,
 };
 
 use futures::future::{join_all, try_join_all};
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, time::timeout};
 use tokio_postgres::{
     Client, Row, Statement,
     types::{IsNull, ToSql, Type as PgType, private::BytesMut, to_sql_checked},
@@ -18,9 +19,13 @@ use tokio_postgres::{
 
 use super::translate;
 use crate::store::{
-    Error,
+    Error, Refusal,
     database::{Purpose, Rows, Type, Value},
 };
+
+/// How long to wait for an answer. A server that is there answers what we ask in milliseconds; whole
+/// journals are read in pages.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A connection to PostgreSQL.
 pub(in crate::store) struct Session {
@@ -28,6 +33,8 @@ pub(in crate::store) struct Session {
     statements: RefCell<BTreeMap<String, Statement>>,
     /// Whether a transaction is open, or may be.
     open: Cell<bool>,
+    /// Whether an answer did not come in time.
+    silent: Cell<bool>,
     /// `Some` until dropped.
     runtime: Option<Runtime>,
 }
@@ -38,6 +45,7 @@ impl Session {
             client,
             statements: RefCell::default(),
             open: Cell::new(false),
+            silent: Cell::new(false),
             runtime: Some(runtime),
         }
     }
@@ -48,7 +56,12 @@ impl Session {
     ) -> Result<T, Error> {
         // There is one until the session is dropped.
         let runtime = self.runtime.as_ref().ok_or(Error::Closed)?;
-        Ok(runtime.block_on(work)?)
+        let answered = runtime.block_on(async { timeout(ANSWER_WITHIN, work).await });
+        let Ok(answer) = answered else {
+            self.silent.set(true);
+            return Err(Error::Postgres(Refusal::lost("no answer in time")));
+        };
+        Ok(answer?)
     }
 
     async fn prepared(&self, sql: String) -> Result<Statement, tokio_postgres::Error> {
@@ -126,7 +139,7 @@ impl Session {
     }
 
     pub(in crate::store) fn is_usable(&self) -> bool {
-        !self.open.get() && !self.client.is_closed()
+        !self.open.get() && !self.silent.get() && !self.client.is_closed()
     }
 }
 
