@@ -15,7 +15,7 @@ use evenhand::{
         ticket::{Intake, Payload, Status},
         time::UnixMillis,
     },
-    store::{Batch, Durable, Location, NewTicket, Store, TicketDetail, TicketRow, Used},
+    store::{Batch, Durable, NewTicket, Store, StoreOptions, TicketDetail, TicketRow, Used},
 };
 use rusqlite::{Connection, params};
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ fn workspace() -> WorkspaceId {
 }
 
 fn open(folder: &Path) -> Store {
-    let mut store = Store::open(&Location::Folder(folder.to_owned())).unwrap();
+    let mut store = Store::open(&StoreOptions::Folder(folder.to_owned())).unwrap();
     let batch = Batch { workspaces: vec![(workspace(), UnixMillis(0))], ..Batch::default() };
     store.commit(&batch).unwrap();
     store

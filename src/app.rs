@@ -10,6 +10,7 @@
 //! - `backlog`: which tickets are still to be read; `reader`: who reads them
 //! - `cluster`: one server among many that share a database
 //! - `choices`: what ordered the agents at a decision
+//! - `snapshots`: state kept now and then, so that a start is short
 //! - `recent`: what became durable lately; `topics`: what wakes streams; `steady`: time; `standard_policy`: what a new workspace starts with
 
 mod backlog;
@@ -24,6 +25,7 @@ mod projection;
 mod questions;
 mod reader;
 mod recent;
+mod snapshots;
 mod standard_policy;
 mod steady;
 #[cfg(test)]
@@ -33,7 +35,7 @@ mod types;
 mod views;
 mod workspace;
 
-pub use crate::store::{Location, PostgresOptions};
+pub use crate::store::{PostgresOptions, StoreOptions};
 pub use cluster::Owner;
 pub use handle::{Handle, Parts, Peering, start};
 pub use reader::Colleagues;

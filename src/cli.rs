@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 pub mod backtest;
+pub mod backup;
 pub mod classify;
 pub mod demo;
 pub mod evaluate;
@@ -46,6 +47,10 @@ enum Command {
     Simulate(simulate::Args),
     /// Replay real history under another policy.
     Backtest(backtest::Args),
+    /// Copy the data of a server, running or not, and read the copy through.
+    Backup(backup::BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(backup::RestoreArgs),
 }
 
 /// How results are written.
@@ -76,6 +81,8 @@ pub fn main() -> process::ExitCode {
         Command::Evaluate(args) => evaluate::run(&args, cli.format),
         Command::Simulate(args) => simulate::run(&args, cli.format),
         Command::Backtest(args) => backtest::run(&args, cli.format),
+        Command::Backup(args) => backup::back_up(&args, cli.format),
+        Command::Restore(args) => backup::restore(&args, cli.format),
         Command::Demo(args) => demo::run(args, cli.format),
         Command::Serve(args) => serve::run(args, cli.format),
     };

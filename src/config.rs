@@ -15,7 +15,7 @@ use std::{
 
 use self::reader::Reader;
 use crate::{
-    app::{Location, PostgresOptions},
+    app::{PostgresOptions, StoreOptions},
     service::Options as ServerOptions,
     telemetry::{logging::Options as LogOptions, measures::Options as MeasureOptions},
 };
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the data is.
-    pub store: Location,
+    pub store: StoreOptions,
     /// Where the servers that share the store reach this one; by default where it listens.
     pub advertise: Option<String>,
     /// Which model reads.
@@ -112,23 +112,23 @@ fn advertise(reader: &mut Reader) -> Option<String> {
 }
 
 /// A folder on the command line is meant for this run, whatever the file says.
-fn store(reader: &mut Reader, overrides: &Overrides) -> Location {
+fn store(reader: &mut Reader, overrides: &Overrides) -> StoreOptions {
     let folder = reader.text("store.data_dir", "./evenhand-data");
     let url = reader.text("store.url", "none");
     let ca_file = reader.text("store.ca_file", "none");
     let ca_file = (ca_file != "none").then(|| ca_file.into());
     if let Some(folder) = &overrides.data_dir {
-        return Location::Folder(folder.clone());
+        return StoreOptions::Folder(folder.clone());
     }
     if url == "none" {
-        return Location::Folder(folder.into());
+        return StoreOptions::Folder(folder.into());
     }
     match PostgresOptions::new(&url, ca_file) {
-        Ok(options) => Location::Postgres(Box::new(options)),
+        Ok(options) => StoreOptions::Postgres(Box::new(options)),
         Err(error) => {
             // The URL may hold a password, and is not shown.
             reader.reject("store.url", "(hidden)", &error.to_string());
-            Location::Folder(folder.into())
+            StoreOptions::Folder(folder.into())
         }
     }
 }

@@ -3,12 +3,16 @@
 //! [`Store`] writes: a [`Batch`] becomes durable as a whole or not at all. [`Readers`] answer
 //! questions from what is durable, beside the writer. This module knows the domain but not routing.
 //!
-//! - `location`: where the data is; `database`: the seam to the engines `sqlite` and `postgres`
+//! - `options`: where the data is; `database`: the seam to the engines `sqlite` and `postgres`
 //! - `batch`, `commit` and `tables`: what is written together, and how
 //! - `lease`: who writes, where many servers share a database
 //! - `journal`, `tickets` and `history`: what is asked
+//! - `reserve`: room on the disk for agents' actions
+//! - `states`: snapshots of state
+//! - `backup`: copies
 //! - `records`: stored forms and how old ones stay readable; `checksum`: whether they are as written
 
+mod backup;
 mod batch;
 mod checksum;
 mod commit;
@@ -17,17 +21,20 @@ mod error;
 mod history;
 mod journal;
 mod lease;
-mod location;
+mod options;
 mod postgres;
 mod readers;
 mod records;
+mod reserve;
 mod sqlite;
+mod states;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod writer;
 
+pub use backup::{Contents, back_up, check, restore};
 pub use batch::{Batch, Key, NewTicket, TicketDetail, TicketRow, Used};
 pub use database::Database;
 pub use error::{Error, Refusal};
@@ -41,8 +48,9 @@ pub use journal::{
 pub use lease::{
     Lease, Membership, PARTITIONS, Partition, Replica, ReplicaId, SILENCE_MS_MAX, View,
 };
-pub use location::Location;
+pub use options::StoreOptions;
 pub use postgres::Options as PostgresOptions;
 pub use readers::{Readers, Snapshot};
+pub use states::{StatePart, newest_state, state_before};
 pub use tickets::{StoredTicket, TicketQuery, facts, payload, texts, ticket, tickets};
 pub use writer::{Durable, Recovered, Store};

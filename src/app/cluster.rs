@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::{inbox::Inbox, types::Error};
 use crate::{
     domain::id::WorkspaceId,
-    store::{self, Location, Membership, Partition, Replica, ReplicaId, View},
+    store::{self, Membership, Partition, Replica, ReplicaId, StoreOptions, View},
 };
 
 /// How often a server says that it is there.
@@ -66,14 +66,14 @@ impl Cluster {
 
     /// Joins the servers that share a store.
     pub(super) async fn join(
-        location: Location,
+        options: StoreOptions,
         (address, reads): (String, bool),
         inbox: Inbox,
         leads: watch::Receiver<BTreeSet<Partition>>,
     ) -> Result<Self, Error> {
         let id = ReplicaId(uuid::Uuid::new_v4().to_string());
         let me = Replica { id: id.clone(), address, reads, draining: false };
-        let membership = tokio::task::spawn_blocking(move || Membership::join(&location, me)).await;
+        let membership = tokio::task::spawn_blocking(move || Membership::join(&options, me)).await;
         let membership = membership.map_err(|_| lost())?.map_err(Error::Store)?;
         let (peers_sender, peers) = watch::channel(Arc::default());
         let (left_sender, left) = watch::channel(false);

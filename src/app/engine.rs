@@ -55,6 +55,8 @@ pub(super) struct Engine {
     leads: watch::Sender<BTreeSet<Partition>>,
     ticket_ids: ContextV7,
     forget_at: UnixMillis,
+    /// When the disk was full last; new tickets wait until there is room again.
+    disk_full_since: Option<Instant>,
 }
 
 /// Why the engine ended early.
@@ -91,6 +93,7 @@ impl Engine {
             leads,
             ticket_ids: ContextV7::new(),
             forget_at,
+            disk_full_since: None,
         }
     }
 
@@ -111,11 +114,13 @@ impl Engine {
     }
 
     fn round(&mut self, work: Vec<Work>) -> Result<(), store::Error> {
+        self.look_for_room();
         let now = self.clock.now();
         let mut batch = Batch::default();
         let mut answers: Vec<Answer> = Vec::with_capacity(work.len());
         let mut questions: Vec<Question> = Vec::new();
         let mut leads: Vec<Lead> = Vec::new();
+        let mut parts = Vec::new();
         for item in work {
             match item {
                 Work::Command(command, reply) => {
@@ -123,6 +128,7 @@ impl Engine {
                 }
                 Work::Question(question) => questions.push(question),
                 Work::Lead(lead) => leads.push(lead),
+                Work::Keep(part, reply) => parts.push((part, reply)),
             }
         }
         for workspace in self.workspaces.values_mut() {
@@ -137,6 +143,14 @@ impl Engine {
         }
         for question in questions {
             question(&mut self.workspaces);
+        }
+        for (part, reply) in parts {
+            let kept = match self.disk_full_since {
+                Some(_) => Err(Error::DiskFull),
+                None => self.store.keep(&part).map_err(Error::Store),
+            };
+            // Nobody waits any more when this fails.
+            let _ = reply.send(kept);
         }
         for lead in leads {
             self.lead(lead);
@@ -157,7 +171,11 @@ impl Engine {
             return Ok(());
         }
         let started = Instant::now();
-        self.store.commit(batch)?;
+        let mut committed = self.store.commit(batch);
+        if committed.as_ref().is_err_and(store::Error::is_full) && self.disk_is_full() {
+            committed = self.store.commit(batch);
+        }
+        committed?;
         metrics::committed(batch, commands, started.elapsed());
         Ok(())
     }
@@ -205,6 +223,9 @@ impl Engine {
             Action::CreateWorkspace(settings) => {
                 self.create_workspace(&id, settings, actor.as_ref(), now, batch)?;
                 return Ok(self.receipt(id, None, idempotency, now, batch));
+            }
+            Action::Submit { .. } if self.disk_full_since.is_some() => {
+                return Err(Error::DiskFull);
             }
             Action::Submit { intake, payload } => {
                 (Input::Receive { ticket: self.ticket_id(now), intake }, Some(payload))

@@ -14,6 +14,7 @@ use super::{
     inbox::{self, Inbox, Outlet},
     reader::{self, Colleagues, Reader},
     recent::Recent,
+    snapshots,
     steady::SteadyClock,
     topics::Topics,
     types::{Command, Error, Receipt, Topic},
@@ -22,13 +23,13 @@ use crate::{
     classifier::{Classify, ClassifyError, ModelInfo},
     clock::Clock,
     domain::{id::WorkspaceId, reading::Reading, time::UnixMillis},
-    store::{self, Location, Readers, Store},
+    store::{self, Readers, Store, StoreOptions},
 };
 
 /// What the engine is made of.
 pub struct Parts {
     /// Where the data is; made when missing.
-    pub store: Location,
+    pub store: StoreOptions,
     /// What the servers that share a store know of each other; unused where nobody shares it.
     pub peering: Peering,
     /// Reads texts; `None` when no model is loaded (rules read instead).
@@ -52,7 +53,7 @@ pub struct Peering {
 /// # Errors
 /// [`Error::Store`] when the database cannot be opened or read.
 pub async fn start(parts: Parts) -> Result<Handle, Error> {
-    let Parts { store: location, peering, classifier, clock } = parts;
+    let Parts { store: options, peering, classifier, clock } = parts;
     let clock = Arc::new(SteadyClock::new(clock));
     let topics = Arc::new(Topics::default());
     let (to_read_sender, to_read) = watch::channel(0);
@@ -60,7 +61,7 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let engine_clock = Arc::clone(&clock);
     let shown = (Arc::clone(&recent), Arc::clone(&topics));
     let (leads_sender, leads) = watch::channel(BTreeSet::new());
-    let opened = location.clone();
+    let opened = options.clone();
     let load = move || {
         let store = Store::open(&opened).map_err(Error::Store)?;
         let readers = store.readers();
@@ -77,8 +78,8 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let (inbox, outlet) = inbox::queues(stopping.subscribe());
     let stopped = run(engine, outlet, Arc::clone(&stopping), readers.clone())?;
     let me = (peering.address, classifier.is_some());
-    let cluster = if location.is_shared() {
-        Cluster::join(location, me, inbox.clone(), leads).await?
+    let cluster = if options.is_shared() {
+        Cluster::join(options, me, inbox.clone(), leads).await?
     } else {
         Cluster::alone(leads)
     };
@@ -90,6 +91,7 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
         clock: Arc::clone(&clock),
         down: AtomicBool::new(false),
     };
+    snapshots::start(inbox.clone(), readers.clone(), stopping.subscribe());
     let others = (peering.colleagues, cluster.peers());
     reader::start(reader, &to_read, &stopping.subscribe(), others);
     let shared =

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Action, Command, Error, Receipt, metrics, workspace::Workspaces};
-use crate::store::{Lease, Partition, ReplicaId};
+use crate::store::{Lease, Partition, ReplicaId, StatePart};
 
 /// Actions and questions that wait for the engine.
 const ACTIONS_MAX: usize = 1024;
@@ -31,6 +31,8 @@ pub(super) enum Work {
     Question(Question),
     /// Take up or lay down the workspaces of a partition.
     Lead(Lead),
+    /// Keep a part of a snapshot.
+    Keep(StatePart, oneshot::Sender<Result<(), Error>>),
 }
 
 /// A change of the partitions that the engine leads.
@@ -115,6 +117,13 @@ impl Inbox {
         let work = Work::Lead(Lead::LayDown(partition, reply));
         self.actions.send(work).await.map_err(|_| Error::Stopping)?;
         answer.await.map_err(|_| Error::Stopping)
+    }
+
+    /// Has a part of a snapshot kept.
+    pub(super) async fn keep(&self, part: StatePart) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.readings.send(Work::Keep(part, reply)).await.map_err(|_| Error::Stopping)?;
+        answer.await.map_err(|_| Error::Stopping)?
     }
 
     /// Asks a question.

@@ -10,6 +10,8 @@
 //! | `evenhand_tickets_open{status}` | gauge | tickets neither completed nor cancelled: `received`, `queued`, `offered`, `assigned` |
 //! | `evenhand_tickets_unread` | gauge | open tickets that nobody has read |
 //! | `evenhand_tickets_to_reread` | gauge | open tickets that only the rules have read |
+//! | `evenhand_disk_full` | gauge | 1 while the disk is full and new tickets are refused |
+//! | `evenhand_partitions_led` | gauge | partitions whose workspaces this server has; all 32 where nobody shares the store |
 //! | `evenhand_reading_failures_total{reason}` | counter | batches the model did not read: `full`, `down`, `unsound`, `store` |
 
 use std::time::Duration;
@@ -29,6 +31,16 @@ pub(super) fn committed(batch: &Batch, commands: usize, took: Duration) {
 /// Reports a transaction that was rolled back.
 pub(super) fn rolled_back() {
     metrics::counter!("evenhand_commit_failures_total").increment(1);
+}
+
+/// Reports whether the disk is full.
+pub(super) fn disk_full(is_full: bool) {
+    metrics::gauge!("evenhand_disk_full").set(f64::from(u8::from(is_full)));
+}
+
+/// Reports how many partitions this server leads.
+pub(super) fn partitions_led(count: usize) {
+    metrics::gauge!("evenhand_partitions_led").set(self::count(count));
 }
 
 /// Reports how much work waits in a queue.

@@ -102,6 +102,9 @@ pub enum Error {
     /// No model is loaded.
     #[error("no model is loaded")]
     ModelUnavailable,
+    /// The disk is full; what is left is for agents' actions.
+    #[error("the disk is full: new tickets are not taken until there is room")]
+    DiskFull,
     /// The server is going away.
     #[error("the server is stopping")]
     Stopping,

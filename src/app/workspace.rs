@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{backlog::Backlog, projection};
+use super::{backlog::Backlog, projection, snapshots};
 use crate::{
     domain::{
         event::{Entry, Event, PresenceCause},
@@ -46,7 +46,7 @@ impl Workspace {
         }
     }
 
-    /// Replays the journal of a workspace; returns the time of its newest entry as well.
+    /// Reads the newest snapshot of a workspace and the journal since; returns the time of its newest entry as well.
     pub(super) fn load(
         store: &dyn Durable,
         id: &WorkspaceId,
@@ -54,11 +54,16 @@ impl Workspace {
     ) -> Result<(Self, UnixMillis), store::Error> {
         let mut workspace = Self::new(id.clone(), created_at);
         let mut newest_at = created_at;
-        let state = &mut workspace.state;
-        workspace.sequence = store.replay(id, 0, &mut |entry| {
-            state.apply(entry.at, &entry.event);
+        let (mut state, in_snapshot) =
+            snapshots::restored(|before| store.state_before(id, before))?;
+        // The entry before is read again for its time.
+        workspace.sequence = store.replay(id, in_snapshot.saturating_sub(1), &mut |entry| {
+            if entry.sequence > in_snapshot {
+                state.apply(entry.at, &entry.event);
+            }
             newest_at = newest_at.max(entry.at);
         })?;
+        workspace.state = state;
         for row in store.open_tickets(id)? {
             workspace.rows.insert(row.ticket.clone(), row);
         }

@@ -68,7 +68,7 @@ pub(super) async fn start(model: Option<&Path>, keep: bool) -> Result<Running, E
     .await?;
     let address = server.address();
     let engine = app::start(app::Parts {
-        store: app::Location::Folder(data_dir.path().to_owned()),
+        store: app::StoreOptions::Folder(data_dir.path().to_owned()),
         peering: app::Peering::default(),
         classifier: Some(classifier),
         clock: Arc::new(SystemClock),

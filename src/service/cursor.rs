@@ -133,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn a_cursor_tells_quiet_from_news_and_ends_after_the_last_news() {
         let folder = tempfile::tempdir().unwrap();
-        let store = app::Location::Folder(folder.path().to_owned());
+        let store = app::StoreOptions::Folder(folder.path().to_owned());
         let parts = Parts {
             store,
             peering: app::Peering::default(),

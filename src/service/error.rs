@@ -170,6 +170,7 @@ fn engine_class(error: &app::Error) -> Class {
         app::Error::Rejected(rejection) => rejection_class(rejection),
         app::Error::Full { .. } => Class::retry(Code::ResourceExhausted, "QUEUE_FULL", 1_000),
         app::Error::ModelUnavailable => Class::retry(Code::Unavailable, "MODEL_UNAVAILABLE", 5_000),
+        app::Error::DiskFull => Class::retry(Code::ResourceExhausted, "DISK_FULL", 2_000),
         app::Error::Moved => Class::retry(Code::Unavailable, "WORKSPACE_MOVED", 200),
         app::Error::Stopping => Class::retry(Code::Unavailable, "SERVER_STOPPING", 1_000),
         app::Error::Store(_) => Class::retry(Code::Unavailable, "STORE_FAILED", 5_000),

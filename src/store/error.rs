@@ -59,6 +59,26 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// There is a database where a copy was to go.
+    #[error("{} is there already; name a folder without a database", path.display())]
+    Taken {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A name that the database cannot take.
+    #[error("{} is not written in UTF-8", path.display())]
+    Name {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Pages of the file are damaged.
+    #[error("{} is damaged: {found}", path.display())]
+    Pages {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
     /// Another server has the folder.
     #[error("the data folder {} is in use by another server", path.display())]
     InUse {

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    Error, Location,
+    Error, StoreOptions,
     database::{Database, Purpose},
 };
 use crate::domain::id::WorkspaceId;
@@ -84,7 +84,7 @@ pub struct View {
 /// One server's place among those that share a database.
 pub struct Membership {
     database: Database,
-    location: Location,
+    options: StoreOptions,
     me: Replica,
 }
 
@@ -93,11 +93,11 @@ impl Membership {
     ///
     /// # Errors
     /// What the database says.
-    pub fn join(location: &Location, me: Replica) -> Result<Self, Error> {
-        let database = location.reader()?;
+    pub fn join(options: &StoreOptions, me: Replica) -> Result<Self, Error> {
+        let database = options.reader()?;
         let forget = format!("DELETE FROM replica WHERE expires_at < {NOW} - {GONE_MS}");
         database.execute(&forget, &[])?;
-        Ok(Self { database, location: location.clone(), me })
+        Ok(Self { database, options: options.clone(), me })
     }
 
     /// Says that this server is there, and returns who is.
@@ -107,7 +107,7 @@ impl Membership {
     pub fn beat(&mut self, draining: bool) -> Result<View, Error> {
         self.me.draining = draining;
         if !self.database.is_usable() {
-            self.database = self.location.reader()?;
+            self.database = self.options.reader()?;
         }
         let Self { database, me, .. } = self;
         let beat = format!(

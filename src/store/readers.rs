@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 use super::{
-    Error, Location,
+    Error, StoreOptions,
     database::{Database, Purpose},
 };
 
@@ -20,15 +20,15 @@ const READERS_MAX: usize = 4;
 pub struct Readers(Arc<Shared>);
 
 struct Shared {
-    location: Location,
+    options: StoreOptions,
     permits: Semaphore,
     idle: Mutex<Vec<Database>>,
 }
 
 impl Readers {
-    pub(super) fn new(location: Location) -> Self {
+    pub(super) fn new(options: StoreOptions) -> Self {
         let permits = Semaphore::new(READERS_MAX);
-        Self(Arc::new(Shared { location, permits, idle: Mutex::default() }))
+        Self(Arc::new(Shared { options, permits, idle: Mutex::default() }))
     }
 
     /// Answers a question from one snapshot of the database, on a thread that may block.
@@ -57,7 +57,7 @@ impl Shared {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let database = match idle.filter(Database::is_usable) {
             Some(database) => database,
-            None => self.location.reader()?,
+            None => self.options.reader()?,
         };
         let answer = database.within(Purpose::Read, question);
         if database.is_usable() {

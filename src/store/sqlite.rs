@@ -46,11 +46,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, Error> {
         let path = path.to_owned();
         move |source| Error::File { action, path, source }
     };
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(failed("create the folder", folder))?;
+    make_folder(folder)?;
     let path = folder.join(LOCK);
     let file = OpenOptions::new()
         .create(true)
@@ -63,6 +59,19 @@ pub(super) fn lock(folder: &Path) -> Result<File, Error> {
         Err(TryLockError::WouldBlock) => Err(Error::InUse { path: folder.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source)),
     }
+}
+
+/// Makes a folder when it is missing, readable by its owner only.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|source| Error::File {
+        action: "create the folder",
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// Opens the one connection that writes, and brings the schema up to date.
@@ -190,7 +199,7 @@ fn pragma(connection: &Connection, name: &str) -> Result<i32, Error> {
 }
 
 /// Makes the new files' names durable too; elsewhere than on Unix folders cannot be synced.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
     if cfg!(unix) {
         File::open(folder).and_then(|file| file.sync_all()).map_err(|source| Error::File {
             action: "sync the folder",

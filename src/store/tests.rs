@@ -105,8 +105,8 @@ fn open() -> (TempDir, Store) {
     (folder, store)
 }
 
-fn at(folder: &TempDir) -> Location {
-    Location::Folder(folder.path().to_owned())
+fn at(folder: &TempDir) -> StoreOptions {
+    StoreOptions::Folder(folder.path().to_owned())
 }
 
 fn raw(folder: &TempDir) -> Connection {

@@ -1,14 +1,16 @@
 //! The writer: makes batches durable and reads the journals at start.
 
-use std::{collections::BTreeSet, fs::File};
+use std::{collections::BTreeSet, fs::File, time::Duration};
 
 use super::{
-    Batch, Error, Key, Lease, Location, Partition, Readers, ReplicaId, TicketRow, Used, commit,
+    Batch, Error, Key, Lease, Partition, Readers, ReplicaId, StatePart, StoreOptions, TicketRow,
+    Used, commit,
     database::{Database, Purpose},
     history,
     lease::Held,
     records::Record,
-    tickets,
+    reserve::Reserve,
+    states, tickets,
 };
 use crate::domain::{event::Entry, id::WorkspaceId, time::UnixMillis};
 
@@ -55,6 +57,29 @@ pub trait Durable: Send {
     /// What the database says.
     fn forget_used(&mut self, before: UnixMillis, limit: u32) -> Result<u64, Error>;
 
+    /// Returns the newest whole snapshot of an entry before `before`, and the number of that entry.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn state_before(
+        &self,
+        workspace: &WorkspaceId,
+        before: u64,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error>;
+
+    /// Keeps a part of a snapshot; with the last one, older snapshots go but for one.
+    ///
+    /// # Errors
+    /// What the database says; nothing is kept then.
+    fn keep(&mut self, part: &StatePart) -> Result<(), Error>;
+
+    /// Gives up the room that is held back for a full disk; returns whether there was any, so that what failed
+    /// may work now.
+    fn give_up_reserve(&mut self) -> bool;
+
+    /// Holds room back again; returns whether there is enough, so that new tickets may come.
+    fn regain_reserve(&mut self) -> bool;
+
     /// Relies on a lease from now on: commits fail without it.
     fn hold(&mut self, me: &ReplicaId, lease: Lease);
 
@@ -63,6 +88,11 @@ pub trait Durable: Send {
     /// # Errors
     /// What the database says; the lease is not relied on any more even so.
     fn release(&mut self, partition: Partition) -> Result<(), Error>;
+
+    /// Waits before something is tried again.
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
 
     /// Connects again after the connection was lost, waits until what was under way has ended, and tells
     /// what became of it.
@@ -84,9 +114,11 @@ pub struct Recovered {
 /// The one writer of a data folder, or one of the writers of a database that many share.
 pub struct Store {
     database: Database,
-    location: Location,
+    options: StoreOptions,
     readers: Readers,
     held: Held,
+    /// Only in a folder.
+    reserve: Option<Reserve>,
     /// Locked as long as this store lives; declared last, so that it is dropped last.
     _lock: Option<File>,
 }
@@ -98,11 +130,15 @@ impl Store {
     /// [`Error::InUse`] while another server has the folder, [`Error::Newer`] when a newer program wrote
     /// it, [`Error::NotOurs`] when it is something else, [`Error::UnsafeSetting`] when the database server
     /// may lose what it says it has, or what the file system and the database say.
-    pub fn open(location: &Location) -> Result<Self, Error> {
-        let (database, lock) = location.writer()?;
-        let readers = Readers::new(location.clone());
-        let (location, held) = (location.clone(), Held::default());
-        Ok(Self { database, location, readers, held, _lock: lock })
+    pub fn open(options: &StoreOptions) -> Result<Self, Error> {
+        let (database, lock) = options.writer()?;
+        let readers = Readers::new(options.clone());
+        let reserve = match options {
+            StoreOptions::Folder(folder) => Some(Reserve::new(folder)),
+            StoreOptions::Postgres(_) => None,
+        };
+        let (options, held) = (options.clone(), Held::default());
+        Ok(Self { database, options, readers, held, reserve, _lock: lock })
     }
 
     /// Returns connections that read beside this writer.
@@ -181,6 +217,30 @@ impl Durable for Store {
              (SELECT workspace, key FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)";
         self.database.execute(statement, &[before.0.into(), limit.into()])
     }
+    fn state_before(
+        &self,
+        workspace: &WorkspaceId,
+        before: u64,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        states::state_before(&self.database, workspace, before)
+    }
+
+    fn keep(&mut self, part: &StatePart) -> Result<(), Error> {
+        self.database.within(Purpose::Write, |database| {
+            self.held.lock(database, std::iter::once(Partition::of(&part.workspace)))?;
+            states::write(database, part)
+        })
+    }
+
+    fn give_up_reserve(&mut self) -> bool {
+        self.reserve.as_mut().is_some_and(Reserve::give_up)
+    }
+
+    fn regain_reserve(&mut self) -> bool {
+        // The disk of a database server is not ours: whether there is room is seen by trying.
+        self.reserve.as_mut().is_none_or(Reserve::regain)
+    }
+
     fn hold(&mut self, me: &ReplicaId, lease: Lease) {
         self.held.add(me, lease);
     }
@@ -192,7 +252,7 @@ impl Durable for Store {
     }
 
     fn recover(&mut self, batch: &Batch) -> Result<Recovered, Error> {
-        self.database = self.location.writer_again()?;
+        self.database = self.options.writer_again()?;
         let lost = self.held.renew(&self.database)?;
         let durable = self.is_durable(batch, &lost)?;
         Ok(Recovered { durable, lost })

@@ -52,7 +52,7 @@ impl Day {
         let hands = Arc::new(Hands(AtomicI64::new(1_750_000_000_000)));
         let clock = Arc::clone(&hands) as Arc<dyn Clock>;
         let parts = Parts {
-            store: app::Location::Folder(folder.to_owned()),
+            store: app::StoreOptions::Folder(folder.to_owned()),
             peering: app::Peering::default(),
             classifier: None,
             clock,

@@ -239,7 +239,7 @@ fn tell(what: &str, words: &[&str]) {
 }
 
 async fn open(folder: &Path) -> Handle {
-    let store = app::Location::Folder(folder.to_owned());
+    let store = app::StoreOptions::Folder(folder.to_owned());
     app::start(Parts {
         store,
         peering: app::Peering::default(),

@@ -109,8 +109,14 @@ async fn offers(
     workspace: &str,
     after_sequence: u64,
 ) -> Result<Streaming<v1::StreamOffersResponse>, Status> {
+    let mut client = AgentServiceClient::new(channel);
+    let presence = v1::SetPresenceRequest {
+        presence: v1::Presence::Available.into(),
+        idempotency_key: String::new(),
+    };
+    client.set_presence(within(workspace, "ana", presence)).await?;
     let request = within(workspace, "ana", v1::StreamOffersRequest { after_sequence });
-    Ok(AgentServiceClient::new(channel).stream_offers(request).await?.into_inner())
+    Ok(client.stream_offers(request).await?.into_inner())
 }
 
 /// Submits until it works; returns the ticket and how long that took.
@@ -133,9 +139,9 @@ async fn any_server_takes_any_call() {
     let Some(servers) = Servers::start("any", 2) else { return };
     furnish(servers.channel(0)).await;
     for (index, name) in names().iter().enumerate() {
-        let ticket = submit(servers.channel(index % 2), name, "a key").await.unwrap();
+        let ticket = submit(servers.channel(index % 2), name, "a-key").await.unwrap();
         for server in 0..2 {
-            assert_eq!(submit(servers.channel(server), name, "a key").await.unwrap(), ticket);
+            assert_eq!(submit(servers.channel(server), name, "a-key").await.unwrap(), ticket);
             assert_eq!(
                 listed(servers.channel(server), name).await,
                 BTreeSet::from([ticket.clone()])
@@ -219,7 +225,7 @@ async fn a_frozen_server_that_wakes_up_writes_nothing() {
     servers.running[0].signal("-STOP");
     let mut expected = BTreeMap::new();
     for name in names() {
-        let (ticket, wait) = submit_through(servers.channel(1), &name, "while frozen").await;
+        let (ticket, wait) = submit_through(servers.channel(1), &name, "while-frozen").await;
         assert!(wait < TAKE_OVER_WITHIN, "{name} was interrupted for {wait:?}");
         expected.insert(name, BTreeSet::from([ticket]));
     }

@@ -154,7 +154,7 @@ impl TestServer {
         let server = Server::bind(builder.options).await.unwrap();
         let server = server.with_metrics(telemetry::metrics::start());
         let parts = app::Parts {
-            store: app::Location::Folder(folder.path().to_owned()),
+            store: app::StoreOptions::Folder(folder.path().to_owned()),
             peering: app::Peering::default(),
             classifier: builder.model,
             clock: Arc::new(SystemClock),

@@ -205,7 +205,7 @@ impl Cluster {
     /// When it cannot be made.
     #[must_use]
     pub fn database(&self, name: &str) -> String {
-        if let Err(error) = self.sql("postgres", &format!("CREATE DATABASE {name}")) {
+        if let Err(error) = self.sql("postgres", &format!("CREATE DATABASE \"{name}\"")) {
             panic!("the database could not be made: {error}");
         }
         format!("postgres://evenhand@127.0.0.1:{}/{name}?sslmode=disable", self.port)

@@ -14,10 +14,12 @@ use crate::{
 
 /// Wait after a transaction failed, so that a full disk is not asked again at once.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// How long to try to reach the database again before others may well have taken over.
-const RECONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How often to try to reach the database again, before others may well have taken over.
+const RECONNECT_TRIES: u32 = 25;
+/// How often to look whether a full disk has room again.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 /// Wait between two tries.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// The workspace of callers who name none.
 const DEFAULT_WORKSPACE: &str = "default";
 
@@ -26,6 +28,7 @@ impl Engine {
     pub(in crate::app) fn take_up_all(&mut self) -> Result<(), Error> {
         self.take_up(|_| true)?;
         self.leads.send_replace(Partition::all().collect());
+        metrics::partitions_led(self.leads.borrow().len());
         Ok(())
     }
 
@@ -66,6 +69,7 @@ impl Engine {
         }
         // Not before everything is there: calls come from here on.
         self.leads.send_if_modified(|leads| leads.insert(partition));
+        metrics::partitions_led(self.leads.borrow().len());
         Ok(())
     }
 
@@ -111,6 +115,7 @@ impl Engine {
     /// Forgets the workspaces of a partition; their streams end.
     fn lay_down(&mut self, partition: Partition) {
         self.leads.send_if_modified(|leads| leads.remove(&partition));
+        metrics::partitions_led(self.leads.borrow().len());
         let gone: Vec<WorkspaceId> =
             self.workspaces.keys().filter(|id| Partition::of(id) == partition).cloned().collect();
         for id in gone {
@@ -118,6 +123,12 @@ impl Engine {
             self.topics.end(&id);
             self.recent.forget(&id);
         }
+    }
+
+    fn lay_down_touched(&mut self, batch: &Batch) {
+        let touched: BTreeSet<Partition> =
+            batch.entries.iter().map(|(id, _)| Partition::of(id)).collect();
+        touched.into_iter().for_each(|partition| self.lay_down(partition));
     }
 
     /// Finds out what became of a round whose commit failed, and tells its callers.
@@ -148,35 +159,52 @@ impl Engine {
             // Some of it is another server's to tell; callers who ask again with their key learn it.
             _ => {
                 answers.into_iter().for_each(|(reply, _)| drop(reply.send(Err(Error::Moved))));
-                let touched: BTreeSet<Partition> =
-                    batch.entries.iter().map(|(id, _)| Partition::of(id)).collect();
-                touched.into_iter().for_each(|partition| self.lay_down(partition));
+                self.lay_down_touched(&batch);
                 Ok(())
             }
+        }
+    }
+
+    /// Notes that the disk is full; returns whether there is room now for what failed.
+    pub(super) fn disk_is_full(&mut self) -> bool {
+        let there_is_room = self.store.give_up_reserve();
+        tracing::error!(there_is_room, "the disk is full; new tickets are refused");
+        self.disk_full_since = Some(Instant::now());
+        metrics::disk_full(true);
+        there_is_room
+    }
+
+    /// Looks now and then whether a full disk has room again.
+    pub(super) fn look_for_room(&mut self) {
+        let Some(since) = self.disk_full_since.filter(|since| since.elapsed() >= LOOK_FOR_ROOM)
+        else {
+            return;
+        };
+        if self.store.regain_reserve() {
+            tracing::info!(secs = since.elapsed().as_secs(), "the disk has room again");
+            self.disk_full_since = None;
+            metrics::disk_full(false);
+        } else {
+            self.disk_full_since = Some(Instant::now());
         }
     }
 
     /// Reaches the database again; lays down what others have taken over meanwhile, or everything where it
     /// cannot be reached.
     fn reconnect(&mut self, batch: &Batch) -> Option<Recovered> {
-        let until = Instant::now() + RECONNECT_WITHIN;
-        loop {
+        for _ in 0..RECONNECT_TRIES {
             match self.store.recover(batch) {
                 Ok(recovered) => {
                     recovered.lost.iter().for_each(|partition| self.lay_down(*partition));
                     return Some(recovered);
                 }
-                Err(error) if Instant::now() < until => {
-                    tracing::warn!(%error, "the database cannot be reached");
-                    std::thread::sleep(RECONNECT_PAUSE);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the database cannot be reached, all is laid down");
-                    Partition::all().for_each(|partition| self.lay_down(partition));
-                    return None;
-                }
+                Err(error) => tracing::warn!(%error, "the database cannot be reached"),
             }
+            self.store.pause(RECONNECT_PAUSE);
         }
+        tracing::error!("the database cannot be reached; all workspaces are laid down");
+        Partition::all().for_each(|partition| self.lay_down(partition));
+        None
     }
 
     /// Tells all callers of a failed round, and brings memory back to what is durable.
@@ -193,8 +221,12 @@ impl Engine {
         for (reply, _) in answers {
             let _ = reply.send(Err(told()));
         }
-        reloaded?;
-        std::thread::sleep(PAUSE_AFTER_FAILURE);
+        match reloaded {
+            // What is in memory cannot be trusted; it is taken up again from the database.
+            Err(error) if error.is_lost() => self.lay_down_touched(batch),
+            reloaded => reloaded?,
+        }
+        self.store.pause(PAUSE_AFTER_FAILURE);
         if error.is_fatal() { Err(store::Error::RolledBack) } else { Ok(()) }
     }
 

@@ -231,7 +231,7 @@ async fn open(
     model: Option<&Arc<Scripted>>,
 ) -> Result<Handle, Error> {
     let classifier = model.map(|model| Arc::clone(model) as Arc<dyn Classify>);
-    let store = Location::Folder(folder.path().to_owned());
+    let store = StoreOptions::Folder(folder.path().to_owned());
     app::start(Parts {
         store,
         peering: Peering::default(),
@@ -243,7 +243,7 @@ async fn open(
 
 /// Replays the default workspace of a folder that no engine uses.
 pub(super) fn replayed(folder: &TempDir) -> Workspace {
-    let store = Store::open(&Location::Folder(folder.path().to_owned())).unwrap();
+    let store = Store::open(&StoreOptions::Folder(folder.path().to_owned())).unwrap();
     let created_at = store.workspaces().unwrap()[0].1;
     Workspace::load(&store, &default(), created_at).unwrap().0
 }

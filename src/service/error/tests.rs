@@ -55,6 +55,7 @@ fn samples() -> Vec<Error> {
         Error::Engine(app::Error::ModelUnavailable),
         Error::Engine(app::Error::Stopping),
         Error::Engine(app::Error::Moved),
+        Error::Engine(app::Error::DiskFull),
         rejected(Rejection::AgentUnknown(agent())),
         rejected(Rejection::AgentHasAssignments { agent: agent(), count: 2 }),
         rejected(Rejection::VersionConflict { current: 2, expected: 1 }),

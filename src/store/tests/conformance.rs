@@ -38,10 +38,10 @@ on_each_engine!(
 );
 
 /// Returns where a new database is; names of databases are short.
-pub(super) fn postgres(cluster: &evenhand_postgres_test::Cluster, name: &str) -> Location {
+pub(super) fn postgres(cluster: &evenhand_postgres_test::Cluster, name: &str) -> StoreOptions {
     let short: String = name.chars().take(60).collect();
     let options = PostgresOptions::new(&cluster.database(&short), None).unwrap();
-    Location::Postgres(Box::new(options))
+    StoreOptions::Postgres(Box::new(options))
 }
 
 /// Asks a question as the service does.
@@ -53,7 +53,7 @@ fn ask<T: Send + 'static>(
     runtime.block_on(store.readers().read(question)).unwrap()
 }
 
-fn what_was_committed_is_there_after_opening_again(location: &Location) {
+fn what_was_committed_is_there_after_opening_again(location: &StoreOptions) {
     let mut store = Store::open(location).unwrap();
     let mut batch = first_batch();
     add_ticket(&mut batch, 1, "T-1", "cust");
@@ -65,7 +65,7 @@ fn what_was_committed_is_there_after_opening_again(location: &Location) {
     assert_eq!(store.open_tickets(&workspace()).unwrap(), vec![row(1, "T-1")]);
 }
 
-fn a_used_key_is_remembered_until_it_is_too_old(location: &Location) {
+fn a_used_key_is_remembered_until_it_is_too_old(location: &StoreOptions) {
     let mut store = Store::open(location).unwrap();
     let mut batch = first_batch();
     let key = (workspace(), "k".to_owned());
@@ -80,7 +80,9 @@ fn a_used_key_is_remembered_until_it_is_too_old(location: &Location) {
     assert_eq!(store.used(&key, UnixMillis(0)).unwrap(), None);
 }
 
-fn lists_come_newest_first_by_status_and_customer_and_go_on_where_they_ended(location: &Location) {
+fn lists_come_newest_first_by_status_and_customer_and_go_on_where_they_ended(
+    location: &StoreOptions,
+) {
     let mut store = Store::open(location).unwrap();
     let mut batch = first_batch();
     for number in 1..=9 {
@@ -103,7 +105,7 @@ fn lists_come_newest_first_by_status_and_customer_and_go_on_where_they_ended(loc
     assert_eq!(numbers(queued), [4]);
 }
 
-fn facts_hold_treatment_and_segments_of_the_tickets_in_the_interval(location: &Location) {
+fn facts_hold_treatment_and_segments_of_the_tickets_in_the_interval(location: &StoreOptions) {
     let mut store = Store::open(location).unwrap();
     let mut batch = first_batch();
     for number in 1..=4 {
@@ -139,7 +141,7 @@ fn facts_hold_treatment_and_segments_of_the_tickets_in_the_interval(location: &L
     assert_eq!(third.target_met, Some(false), "still waiting after its target");
 }
 
-fn a_decision_is_found_with_the_plan_and_model_in_force_before_it(location: &Location) {
+fn a_decision_is_found_with_the_plan_and_model_in_force_before_it(location: &StoreOptions) {
     let mut store = Store::open(location).unwrap();
     let mut batch = first_batch();
     for (index, event) in golden_events().into_iter().enumerate() {

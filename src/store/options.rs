@@ -6,14 +6,14 @@ use super::{Error, database::Database, postgres, sqlite};
 
 /// Where the data is.
 #[derive(Clone, Debug)]
-pub enum Location {
+pub enum StoreOptions {
     /// In the file `evenhand.db` of this folder, which one server has alone.
     Folder(PathBuf),
     /// In a PostgreSQL database, which many servers share.
     Postgres(Box<postgres::Options>),
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for StoreOptions {
     /// Shows where, but neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -23,7 +23,7 @@ impl fmt::Display for Location {
     }
 }
 
-impl Location {
+impl StoreOptions {
     /// Opens what writes, and what must be kept open beside it.
     pub(super) fn writer(&self) -> Result<(Database, Option<File>), Error> {
         match self {
