@@ -1,14 +1,17 @@
 //! What the whole service costs beside its model: `evenhand serve` as a process, tickets over gRPC,
 //! agents on their streams, and the classifier alone on the same texts in the same run.
 //!
-//! `cargo bench --bench service` with the model, `-- rules` with keyword rules in its place. The load comes
+//! `cargo bench --bench service` with the model, `-- rules` with keyword rules in its place; `-- intake` and
+//! `-- intake postgres` measure durable intake alone. The load comes
 //! from the same machine, so the rates are those of a machine shared with it; CPU times are the server's
 //! own. Waits are mostly those of the disk that `TMPDIR` is on, which two commits wait for, one after the
 //! other. Linux only: CPU times and memory are read from `/proc`.
 
 #![expect(clippy::unwrap_used, reason = "a failed benchmark should panic")]
 
+mod bare;
 mod figures;
+mod intake;
 mod people;
 mod server;
 mod texts;
@@ -61,7 +64,11 @@ fn main() {
         println!("this benchmark reads CPU time and memory from /proc, which only Linux has");
         return;
     }
-    let by_rules = std::env::args().any(|argument| argument == "rules");
+    let asked_for = |word: &str| std::env::args().any(|argument| argument == word);
+    if asked_for("intake") {
+        return intake::measure(asked_for("postgres"));
+    }
+    let by_rules = asked_for("rules");
     let model = Model::load(&find_model(None).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -34,9 +34,15 @@ impl Server {
     pub(crate) fn start_in(folder: TempDir, by_rules: bool) -> Self {
         let model = find_model(None).unwrap();
         let model = if by_rules { "none" } else { model.to_str().unwrap() };
+        Self::start_with(folder, model, &[])
+    }
+
+    /// Starts it with settings of its own; a data folder goes before them.
+    pub(crate) fn start_with(folder: TempDir, model: &str, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_evenhand"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("EVENHAND_STORE__DATA_DIR", folder.path())
+            .envs(settings.iter().copied())
             .env("EVENHAND_SERVER__ADMIN_LISTEN", "127.0.0.1:0")
             .env("EVENHAND_LOG__FORMAT", "json")
             .env("EVENHAND_CLASSIFIER__MODEL", model)
@@ -54,6 +60,14 @@ impl Server {
         // The pipe must go on being read, or the service would block on its log.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Self { child, address, folder }
+    }
+
+    /// Stops it in order and returns what it left.
+    pub(crate) fn stop(mut self) -> TempDir {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, TempDir::new().unwrap())
     }
 
     pub(crate) async fn connect(&self) -> Channel {

@@ -4,10 +4,13 @@
 //! machine, and ends with the program that started it, however that ends.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{self, Error},
     net::{TcpListener, TcpStream},
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Mutex, OnceLock, PoisonError},
@@ -84,14 +87,35 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start(settings: &[&str]) -> Option<Self> {
+        Self::start_with(settings, &[])
+    }
+
+    /// Starts a server that has these files, by name and content, in its folder; settings name them so.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(settings: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         let programs = programs()?;
         let cluster = Self::make(programs, settings).and_then(|cluster| {
+            files.iter().try_for_each(|(name, content)| cluster.write(name, content))?;
             cluster.run()?;
             Ok(cluster)
         });
         match cluster {
             Ok(cluster) => Some(cluster),
             Err(error) => panic!("PostgreSQL could not be started: {error}"),
+        }
+    }
+
+    /// Writes a file that only the server can read, as it wants keys to be.
+    fn write(&self, name: &str, content: &str) -> io::Result<()> {
+        let path = self.data().join(name);
+        fs::write(&path, content)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        match self.user {
+            Some((user, group)) => chown(&path, Some(user), Some(group)),
+            None => Ok(()),
         }
     }
 

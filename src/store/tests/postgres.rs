@@ -78,3 +78,109 @@ fn a_server_elsewhere_is_asked_for_tls_unless_the_url_says_otherwise() {
     assert_eq!(mode("postgres://ana@db.example/desk?sslmode=disable"), "Disable");
     assert_eq!(mode("postgres://ana@127.0.0.1/desk"), "Prefer");
 }
+
+/// Makes a certificate for a name, signed by an authority of its own; returns the authority's certificate, the
+/// server's, and its key, in PEM.
+fn certificate(name: &str) -> [String; 3] {
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let signed = authority.self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let server = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let server = server.signed_by(&key, &issuer).unwrap();
+    [signed.pem(), server.pem(), key.serialize_pem()]
+}
+
+#[test]
+fn with_tls_certificate_and_name_are_checked() {
+    let [authority, server, key] = certificate("localhost");
+    let settings = ["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key"];
+    let files = [("server.crt", server.as_str()), ("server.key", key.as_str())];
+    let Some(cluster) = Cluster::start_with(&settings, &files) else { return };
+    drop(cluster.database("tls"));
+    let folder = tempfile::tempdir().unwrap();
+    let open = |host: &str, trusted: &str| {
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, trusted).unwrap();
+        let url = format!("postgres://evenhand@{host}:{}/tls?sslmode=require", cluster.port());
+        let options = PostgresOptions::new(&url, Some(file)).unwrap();
+        Store::open(&StoreOptions::Postgres(Box::new(options))).map(|_| ())
+    };
+    open("localhost", &authority).unwrap();
+    let shown = cluster.sql("tls", "SELECT count(*) FROM evenhand_schema").unwrap();
+    assert_eq!(shown.trim(), "1");
+    let [stranger, ..] = certificate("localhost");
+    for (host, trusted) in [("localhost", &stranger), ("127.0.0.1", &authority)] {
+        let error = open(host, trusted).unwrap_err();
+        assert!(matches!(error, Error::Postgres(_)), "{error}");
+    }
+    let error = open("localhost", "no certificate").unwrap_err();
+    assert!(matches!(error, Error::Certificates { .. } | Error::Postgres(_)), "{error}");
+}
+
+#[test]
+fn a_commit_after_a_take_over_fails_and_one_under_way_is_waited_for() {
+    let Some(cluster) = shared() else { return };
+    let options = postgres(cluster, "fenced");
+    let mut store = Store::open(&options).unwrap();
+    let replica = |name: &str| Replica {
+        id: ReplicaId(name.to_owned()),
+        address: String::new(),
+        reads: false,
+        draining: false,
+    };
+    let partition = Partition::of(&workspace());
+    let old = Membership::join(&options, replica("old")).unwrap();
+    let lease = old.take(partition, None).unwrap().unwrap();
+    store.hold(&ReplicaId("old".to_owned()), lease);
+    let mut batch = first_batch();
+    add_ticket(&mut batch, 1, "T-1", "");
+    store.commit(&batch).unwrap();
+    // It never said that it is there, so it counts as gone.
+    let mut new = Membership::join(&options, replica("new")).unwrap();
+    new.beat(false).unwrap();
+    let held = "BEGIN; SELECT epoch FROM lease FOR SHARE; SELECT pg_sleep(0.5); COMMIT";
+    let newer = std::thread::scope(|scope| {
+        scope.spawn(|| cluster.sql("fenced", held).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        let began = tokio::time::Instant::now();
+        let newer = new.take(partition, Some(&ReplicaId("old".to_owned()))).unwrap().unwrap();
+        assert!(began.elapsed().as_millis() >= 150, "it waits for what relies on the old lease");
+        newer
+    });
+    assert_eq!(newer.epoch, lease.epoch + 1);
+    let mut late = Batch::default();
+    add_ticket(&mut late, 2, "T-2", "");
+    let error = store.commit(&late).unwrap_err();
+    assert!(matches!(error, Error::LeaseLost { partition: lost } if lost == partition), "{error}");
+    assert_eq!(replayed(&store).unwrap().len(), 1);
+    let recovered = store.recover(&late).unwrap();
+    assert_eq!(recovered, Recovered { durable: true, lost: vec![partition] });
+    // The holder is there: nobody takes anything from it, but it may take up anew what it lost hold of.
+    let third = Membership::join(&options, replica("third")).unwrap();
+    let from = ReplicaId("new".to_owned());
+    assert_eq!(third.take(partition, Some(&from)).unwrap(), None);
+    assert!(new.take(partition, Some(&from)).unwrap().is_some());
+}
+
+#[test]
+fn after_a_lost_connection_the_store_tells_what_became_durable() {
+    let Some(cluster) = shared() else { return };
+    let mut store = Store::open(&postgres(cluster, "lost")).unwrap();
+    let mut batch = first_batch();
+    add_ticket(&mut batch, 1, "T-1", "");
+    store.commit(&batch).unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = 'lost' AND pid <> pg_backend_pid()";
+    cluster.sql("lost", end).unwrap();
+    let mut next = Batch::default();
+    add_ticket(&mut next, 2, "T-2", "");
+    let error = store.commit(&next).unwrap_err();
+    assert!(error.is_lost(), "{error}");
+    assert_eq!(store.recover(&next).unwrap(), Recovered { durable: false, lost: Vec::new() });
+    store.commit(&next).unwrap();
+    assert!(store.recover(&next).unwrap().durable);
+    assert_eq!(replayed(&store).unwrap().len(), 2);
+}
