@@ -106,6 +106,11 @@ pub(crate) trait LayerFile: Send {
     /// Comes before locks of the log's index are taken or given back.
     fn index_lock(&mut self, _offset: c_int, _count: c_int, _flags: c_int) {}
 
+    /// Comes before a part of the log's index is mapped, which may make it longer.
+    fn index_map(&mut self, _extends: bool) -> Code {
+        ffi::SQLITE_OK
+    }
+
     /// What the layer keeps for a database and its log together.
     fn partner(&self) -> Option<Arc<dyn std::any::Any + Send + Sync>> {
         None

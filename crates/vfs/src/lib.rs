@@ -27,7 +27,8 @@ pub mod checked;
 pub mod damage;
 mod layer;
 pub mod mark;
-
+#[cfg(feature = "faults")]
+pub mod power;
 pub mod wal;
 
 pub use checked::{NAME, Standing, convert, is_checked, prepare, register};

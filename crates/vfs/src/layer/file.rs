@@ -220,6 +220,13 @@ unsafe extern "C" fn shm_map(
     extend: c_int,
     out: *mut *mut c_void,
 ) -> Code {
+    // SAFETY: SQLite calls this for open handles, one call at a time.
+    let code = unsafe { with(file, |layer, _| layer.index_map(extend != 0)) };
+    if code != ffi::SQLITE_OK {
+        // SAFETY: SQLite lends the pointer for this call.
+        unsafe { *out = null_mut() };
+        return code;
+    }
     pass!(file.xShmMap(region, bytes, extend, out), {
         *out = null_mut();
         ffi::SQLITE_IOERR_SHMMAP
