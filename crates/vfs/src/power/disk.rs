@@ -73,7 +73,7 @@ impl Disk {
                 let was_named = std::mem::replace(&mut file.is_named, true);
                 self.ghosts.remove(&**path);
                 // SQLite syncs the folder with the first sync of a log or journal that it made.
-                if !was_named && !path.extension().is_some_and(|ending| ending == "db") {
+                if !was_named && path.extension().is_none_or(|ending| ending != "db") {
                     self.sync_folder();
                 }
             }

@@ -128,10 +128,11 @@ fn damage(scene: &mut Scene, random: &mut SmallRng) -> (&'static str, String) {
 
 #[test]
 fn no_damage_is_silent_and_no_commit_is_lost() {
-    let (scenes, each) = (8, count(150, 1_250));
+    let (scenes, each) = (0..8, count(150, 1_250));
+    let damages = scenes.clone().count() * each;
     let folder = tempfile::tempdir().unwrap();
     let mut fates: BTreeMap<(&str, Fate), usize> = BTreeMap::new();
-    for seed in 0..scenes {
+    for seed in scenes {
         let scene = Scene::new(seed);
         let path = scene.lay_out(folder.path());
         assert_eq!(fate(&path, &scene.copy, "no damage"), Fate::Harmless);
@@ -146,7 +147,7 @@ fn no_damage_is_silent_and_no_commit_is_lost() {
             *fates.entry((name, fate)).or_default() += 1;
         }
     }
-    println!("{} damages: {fates:?}; silently wrong 0, commits lost 0", scenes as usize * each);
+    println!("{damages} damages: {fates:?}; silently wrong 0, commits lost 0");
     assert!(fates.iter().all(|((name, fate), _)| *name != "mark" || *fate == Fate::Harmless));
 }
 
@@ -178,6 +179,43 @@ fn the_log_alone_proves_most_of_what_the_mark_does() {
         "flips in the log without a mark: {proved} proved, {harmless} harmless, {last} of the end"
     );
     assert!(last * 5 < proved + harmless + last, "{found:?}");
+}
+
+#[test]
+fn a_header_is_missed_without_a_mark_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scene, mut random) = (Scene::new(1), random(5));
+    let path = scene.lay_out(folder.path());
+    fs::remove_file(folder.path().join(FILES[2])).unwrap();
+    vfs::wal::verify(&path).unwrap();
+    let mut log = scene.log.clone();
+    let bit = random.random_range(0..32 * 8);
+    log[bit / 8] ^= 1 << (bit % 8);
+    fs::write(folder.path().join(FILES[1]), &log).unwrap();
+    let error = vfs::wal::verify(&path).unwrap_err();
+    assert!(matches!(error, vfs::wal::WalDamage::Header { .. }), "{error}");
+    // A header that was never written has nothing behind it, or zeros.
+    log.truncate(32);
+    fs::write(folder.path().join(FILES[1]), &log).unwrap();
+    vfs::wal::verify(&path).unwrap();
+}
+
+#[test]
+fn an_emptied_database_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(1);
+    let path = scene.lay_out(folder.path());
+    fs::write(&path, []).unwrap();
+    let error = vfs::wal::verify(&path).unwrap_err();
+    assert!(matches!(error, vfs::wal::WalDamage::Database { .. }), "{error}");
+    // Without the log too, when that went into the database.
+    let path = scene.lay_out(folder.path());
+    drop(ledger::writer(&path, vfs::NAME).unwrap());
+    assert!(!folder.path().join(FILES[1]).exists());
+    vfs::wal::verify(&path).unwrap();
+    fs::write(&path, []).unwrap();
+    let error = vfs::wal::verify(&path).unwrap_err();
+    assert!(matches!(error, vfs::wal::WalDamage::Database { .. }), "{error}");
 }
 
 #[test]
@@ -218,7 +256,7 @@ fn damage_under_an_open_database_is_found_when_it_is_read() {
         let mut options = fs::OpenOptions::new();
         let damaged = options.read(true).write(true).open(folder.path().join(file)).unwrap();
         let pages = (damaged.metadata().unwrap().len() - begin) / unit;
-        let (mut failed, mut harmless) = (0, 0);
+        let (mut failed, mut harmless): (u64, u64) = (0, 0);
         for page in 0..pages {
             let at = begin + page * unit + random.random_range(0..unit);
             let mut byte = [0];
@@ -226,7 +264,7 @@ fn damage_under_an_open_database_is_found_when_it_is_read() {
             damaged.write_all_at(&[byte[0] ^ 4], at).unwrap();
             let reader = ledger::reader(&path, vfs::NAME).unwrap();
             match read(&reader) {
-                Ok(found) => harmless += usize::from(found == copy),
+                Ok(found) => harmless += u64::from(found == copy),
                 Err(error) => {
                     let rusqlite::Error::SqliteFailure(failure, _) = error else { panic!() };
                     assert_eq!(failure.extended_code, rusqlite::ffi::SQLITE_IOERR_DATA);
@@ -235,7 +273,7 @@ fn damage_under_an_open_database_is_found_when_it_is_read() {
             }
             damaged.write_all_at(&byte, at).unwrap();
         }
-        assert_eq!(failed + harmless, pages as usize, "{file}: silently wrong");
+        assert_eq!(failed + harmless, pages, "{file}: silently wrong");
         assert!(failed * 5 > harmless, "{file}: {failed} found, {harmless} harmless");
     }
 }

@@ -63,7 +63,10 @@ fn script(name: &str, seed: u64) -> (Vec<Event>, Vec<Commit>) {
                 drop(connection.take());
                 connection = Some(open());
             }
-            3..7 => {
+            3 => {
+                now.execute_batch("VACUUM").unwrap();
+            }
+            4..7 => {
                 now.execute_batch("BEGIN IMMEDIATE").unwrap();
                 apply(now, &changes(&mut random)).unwrap();
                 now.execute_batch("ROLLBACK").unwrap();
