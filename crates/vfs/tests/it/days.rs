@@ -150,9 +150,9 @@ fn pages_that_sqlite_leaves_out_have_checksums_too() {
     // With a rollback journal, pages that were freed before they were written are left out.
     connection
         .execute_batch(
-            "BEGIN; CREATE TABLE gone (value); CREATE TABLE stays (value);
-             INSERT INTO gone VALUES (zeroblob(100000)); INSERT INTO stays VALUES (1);
-             INSERT INTO stays VALUES (zeroblob(20000)); DROP TABLE gone; COMMIT",
+            "CREATE TABLE gone (value); CREATE TABLE stays (value);
+             BEGIN; INSERT INTO gone VALUES (zeroblob(100000));
+             INSERT INTO stays VALUES (zeroblob(20000)); DELETE FROM gone; COMMIT",
         )
         .unwrap();
     let bytes = std::fs::read(&path).unwrap();
