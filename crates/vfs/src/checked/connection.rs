@@ -56,8 +56,8 @@ pub fn is_checked(connection: &Connection) -> Result<bool, Error> {
 
 /// Gives a database without checksums some, by writing all of it anew; does nothing when it has them.
 ///
-/// The database has a write-ahead log afterwards. No other connection may be open. It takes as much room again as the database has, twice for a while; when
-/// it is cut short, the database is as before or has checksums.
+/// The database has a write-ahead log afterwards. No other connection may be open. It takes as much room again
+/// as the database has, twice for a while; when it is cut short, the database is as before or has checksums.
 ///
 /// # Errors
 /// [`Error::PageSize`] before anything is changed; [`Error::NotConverted`] when another connection was in the

@@ -179,7 +179,7 @@ fn tear(bytes: &mut Vec<u8>, pending: &Pending, random: &mut dyn FnMut() -> u64)
     };
     // The length is written apart from what is in it.
     let (fate, old) = (random() % 4, bytes.len() as u64);
-    if fate == 0 && at + data.len() as u64 > old {
+    if fate < 2 && at + data.len() as u64 > old {
         let longer = at + data.len() as u64 - old;
         let filled: Vec<u8> =
             (0..longer).map(|_| if fate == 0 { random().to_le_bytes()[0] } else { 0 }).collect();

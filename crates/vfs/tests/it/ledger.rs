@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, params};
 /// What must be in the table: values by key.
 pub(crate) type Ledger = BTreeMap<i64, Vec<u8>>;
 
-/// Number of a variable that asks for the full numbers, which take minutes.
+/// Returns how often something is tried: the variable `EVENHAND_VFS_FULL` asks for the full numbers.
 pub(crate) fn count(quick: usize, full: usize) -> usize {
     if std::env::var_os("EVENHAND_VFS_FULL").is_some() { full } else { quick }
 }
