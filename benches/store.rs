@@ -17,7 +17,7 @@ use evenhand::{
     },
     store::{Batch, Durable, NewTicket, Store, StoreOptions, TicketDetail, TicketRow, Used},
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 use tokio::time::Instant;
 
 /// Tickets that become durable together.
@@ -115,7 +115,9 @@ impl Rivals {
     /// Returns the bytes of everything stored for the first ticket, without indexes.
     fn stored_bytes(&self) -> usize {
         let path = self.plain.path().unwrap().replace("plain.db", "evenhand.db");
-        let connection = Connection::open(path).unwrap();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection =
+            Connection::open_with_flags_and_vfs(path, flags, evenhand_vfs::NAME).unwrap();
         let sum =
             "SELECT (SELECT sum(length(kind || ticket || body || workspace) + 16) FROM journal)
             + (SELECT sum(length(id || status || workspace) + 40) FROM ticket)

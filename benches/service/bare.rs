@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 use tokio::time::Instant;
 use tokio_postgres::{NoTls, types::ToSql};
 
@@ -28,7 +28,10 @@ fn rows_of(table: &str) -> String {
 
 /// Writes the rows of a data folder's tickets into a new database with the same tables.
 pub(crate) fn sqlite(folder: &Path) -> Bare {
-    let from = Connection::open(folder.join("evenhand.db")).unwrap();
+    evenhand_vfs::register().unwrap();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let path = folder.join("evenhand.db");
+    let from = Connection::open_with_flags_and_vfs(path, flags, evenhand_vfs::NAME).unwrap();
     let to = Connection::open(folder.join("bare.db")).unwrap();
     to.pragma_update(None, "journal_mode", "WAL").unwrap();
     to.pragma_update(None, "synchronous", "FULL").unwrap();

@@ -261,7 +261,9 @@ fn steps(view: &View, me: &ReplicaId, leads: &BTreeSet<Partition>, leaving: bool
 fn target(view: &View, partition: Partition) -> Option<&ReplicaId> {
     let ready = view.replicas.iter().filter(|replica| !replica.draining);
     let ids = ready.map(|replica| &replica.id);
-    ids.max_by_key(|id| xxhash_rust::xxh3::xxh3_64_with_seed(id.0.as_bytes(), partition.0.into()))
+    ids.max_by_key(|id| {
+        twox_hash::XxHash3_64::oneshot_with_seed(partition.0.into(), id.0.as_bytes())
+    })
 }
 
 #[cfg(test)]

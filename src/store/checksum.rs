@@ -1,6 +1,8 @@
 //! Checksums of records: what is read is what was written.
 
-use xxhash_rust::xxh3::Xxh3Default;
+use std::hash::Hasher;
+
+use twox_hash::XxHash3_64;
 
 use super::database::Value;
 
@@ -9,7 +11,7 @@ use super::database::Value;
 /// It finds accidents, not forgers. Each value goes in with its type and length, so that no two different
 /// records look the same to it.
 pub(super) fn of(values: &[Value<'_>]) -> i64 {
-    let mut hash = Xxh3Default::new();
+    let mut hash = XxHash3_64::new();
     for value in values {
         let integer;
         let (tag, bytes): (u8, &[u8]) = match value {
@@ -21,11 +23,11 @@ pub(super) fn of(values: &[Value<'_>]) -> i64 {
             Value::Text(text) => (2, text.as_bytes()),
             Value::Bytes(bytes) => (3, bytes),
         };
-        hash.update(&[tag]);
-        hash.update(&(bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
+        hash.write(&[tag]);
+        hash.write(&(bytes.len() as u64).to_le_bytes());
+        hash.write(bytes);
     }
-    i64::from_le_bytes(hash.digest().to_le_bytes())
+    hash.finish().cast_signed()
 }
 
 #[cfg(test)]
@@ -37,7 +39,7 @@ mod tests {
         let mut bytes = vec![2];
         bytes.extend(3u64.to_le_bytes());
         bytes.extend(b"abc");
-        let expected = xxhash_rust::xxh3::xxh3_64(&bytes).cast_signed();
+        let expected = XxHash3_64::oneshot(&bytes).cast_signed();
         assert_eq!(of(&["abc".into()]), expected);
     }
 

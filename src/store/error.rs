@@ -71,6 +71,20 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// The layer between SQLite and the file system could not be used.
+    #[error("the database's checksums: {0}")]
+    Layer(#[from] evenhand_vfs::Error),
+    /// The write-ahead log has lost something that was acknowledged.
+    #[error(
+        "the log of {} is damaged: {damage}; what is older can be read in a copy without the log and the mark",
+        path.display()
+    )]
+    Log {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: String,
+    },
     /// Pages of the file are damaged.
     #[error("{} is damaged: {found}", path.display())]
     Pages {
@@ -251,7 +265,10 @@ impl Error {
         matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
             || matches!(
                 failure.extended_code,
-                ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC | ffi::SQLITE_IOERR_CLOSE
+                ffi::SQLITE_IOERR_FSYNC
+                    | ffi::SQLITE_IOERR_DIR_FSYNC
+                    | ffi::SQLITE_IOERR_CLOSE
+                    | ffi::SQLITE_IOERR_DATA
             )
     }
 }

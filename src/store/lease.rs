@@ -30,7 +30,7 @@ impl Partition {
     /// Returns the partition a workspace belongs to.
     #[must_use]
     pub fn of(workspace: &WorkspaceId) -> Self {
-        let hash = xxhash_rust::xxh3::xxh3_64(workspace.as_str().as_bytes());
+        let hash = twox_hash::XxHash3_64::oneshot(workspace.as_str().as_bytes());
         Self(u32::try_from(hash % u64::from(PARTITIONS)).unwrap_or(0))
     }
 

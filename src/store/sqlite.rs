@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use evenhand_vfs::{Standing, mark::Mark, wal};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{
@@ -77,9 +78,18 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
 /// Opens the one connection that writes, and brings the schema up to date.
 pub(super) fn writer(folder: &Path) -> Result<Database, Error> {
     let path = database(folder);
-    let mut connection = Connection::open(&path)?;
+    evenhand_vfs::register()?;
+    check_log(&path)?;
+    let flags = OpenFlags::default();
+    let mut connection = Connection::open_with_flags_and_vfs(&path, flags, evenhand_vfs::NAME)?;
+    // Before anything else touches it: a new database gets room for checksums with its first page.
+    let standing = evenhand_vfs::prepare(&connection)?;
     prepare(&connection)?;
     check_owner(&connection, &path)?;
+    if standing == Standing::Plain {
+        tracing::info!("the database gets a checksum on every page");
+        evenhand_vfs::convert(&connection)?;
+    }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(Error::NoWriteAheadLog { path });
@@ -93,6 +103,23 @@ pub(super) fn writer(folder: &Path) -> Result<Database, Error> {
     Ok(Database(Engine::Sqlite(connection)))
 }
 
+/// Refuses a database whose write-ahead log has lost something that was acknowledged: SQLite would go on without it,
+/// and without a word.
+fn check_log(path: &Path) -> Result<(), Error> {
+    let state = wal::verify(path)
+        .map_err(|damage| Error::Log { path: path.to_owned(), damage: damage.to_string() })?;
+    match state.mark {
+        Mark::Damaged => tracing::warn!("the mark beside the database is damaged; it is made anew"),
+        Mark::Absent | Mark::Claim(_) => {}
+    }
+    if let wal::Log::Round { unfinished, .. } = state.log
+        && unfinished > 0
+    {
+        tracing::info!(unfinished, "the log ends in a transaction that was never acknowledged");
+    }
+    Ok(())
+}
+
 /// Opens a connection that only reads.
 pub(super) fn reader(folder: &Path) -> Result<Database, Error> {
     Ok(Database(Engine::Sqlite(read_only(&database(folder))?)))
@@ -100,7 +127,8 @@ pub(super) fn reader(folder: &Path) -> Result<Database, Error> {
 
 fn read_only(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    evenhand_vfs::register()?;
+    let connection = Connection::open_with_flags_and_vfs(path, flags, evenhand_vfs::NAME)?;
     prepare(&connection)?;
     Ok(connection)
 }
@@ -115,6 +143,9 @@ pub(super) fn folder_reader(folder: &Path) -> Result<Database, Error> {
         Error::File { action, path: path.clone(), source }
     });
     found?;
+    if nobody_writes(folder) {
+        check_log(&path)?;
+    }
     let connection = read_only(&path)?;
     let connection = match check_owner(&connection, &path) {
         Err(Error::Sqlite(error))
@@ -133,6 +164,11 @@ pub(super) fn folder_reader(folder: &Path) -> Result<Database, Error> {
     Ok(Database(Engine::Sqlite(connection)))
 }
 
+/// Returns whether no server has a folder; beside one that writes, the log tells nothing.
+fn nobody_writes(folder: &Path) -> bool {
+    File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock_shared().is_ok())
+}
+
 /// Opens a database that nobody changes.
 fn frozen(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -148,7 +184,8 @@ fn frozen(path: &Path) -> Result<Connection, Error> {
             c => c.to_string(),
         })
         .collect();
-    let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
+    let uri = format!("file:{escaped}?immutable=1");
+    let connection = Connection::open_with_flags_and_vfs(uri, flags, evenhand_vfs::NAME)?;
     prepare(&connection)?;
     check_owner(&connection, path)?;
     Ok(connection)

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 mod conformance;
+mod damage;
 mod postgres;
 
 use super::*;
@@ -110,7 +111,9 @@ fn at(folder: &TempDir) -> StoreOptions {
 }
 
 fn raw(folder: &TempDir) -> Connection {
-    Connection::open(sqlite::database(folder.path())).unwrap()
+    evenhand_vfs::register().unwrap();
+    let path = sqlite::database(folder.path());
+    Connection::open_with_flags_and_vfs(path, OpenFlags::default(), evenhand_vfs::NAME).unwrap()
 }
 
 fn replayed(store: &Store) -> Result<Vec<Entry>, Error> {

@@ -60,14 +60,22 @@ fn names() -> Vec<String> {
     (0..WORKSPACES).map(|number| format!("desk-{number}")).collect()
 }
 
+/// Calls until it works: a server that joins moves workspaces.
+async fn through<T>(call: impl AsyncFn() -> Result<T, Status>) {
+    while let Err(status) = call().await {
+        assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Makes the workspaces, with an agent in each.
 async fn furnish(channel: Channel) {
-    let mut admin = AdminServiceClient::new(channel);
+    let admin = AdminServiceClient::new(channel);
     for name in names() {
         let workspace = v1::Workspace { workspace_id: name.clone(), ..Default::default() };
         let request =
             v1::CreateWorkspaceRequest { workspace: Some(workspace), ..Default::default() };
-        admin.create_workspace(request).await.unwrap();
+        through(async || admin.clone().create_workspace(request.clone()).await).await;
         let skills = ["triage", "delivery"]
             .map(|skill| v1::AgentSkill { skill_id: skill.to_owned(), proficiency: 5 });
         let profile = v1::AgentProfile {
@@ -77,7 +85,9 @@ async fn furnish(channel: Channel) {
             ..Default::default()
         };
         let request = v1::CreateAgentRequest { profile: Some(profile), ..Default::default() };
-        admin.create_agent(within(&name, "admin", request)).await.unwrap();
+        let create =
+            async || admin.clone().create_agent(within(&name, "admin", request.clone())).await;
+        through(create).await;
     }
 }
 

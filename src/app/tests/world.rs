@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use crate::{
@@ -151,7 +151,8 @@ impl World {
 
     /// Returns a second connection to the database, to cause trouble with.
     pub(super) fn raw(&self) -> Connection {
-        Connection::open(self.folder.path().join("evenhand.db")).unwrap()
+        let path = self.folder.path().join("evenhand.db");
+        Connection::open_with_flags_and_vfs(path, OpenFlags::default(), evenhand_vfs::NAME).unwrap()
     }
 
     pub(super) async fn route(&self, input: Input) -> Result<Receipt, Error> {
