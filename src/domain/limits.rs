@@ -142,6 +142,8 @@ pub const UNSTAFFED_SHOWN_MAX: usize = 100;
 pub const LADDERS_KEPT_MAX: usize = 8_192;
 /// Different plans, and different facts of intake, that tickets share.
 pub const SHARED_MAX: usize = 65_536;
+/// Different needs whose pace is known, beyond which all paces are learnt anew.
+pub const PACES_KEPT_MAX: usize = 65_536;
 /// Tickets ahead of one that are counted to estimate its wait.
 pub const AHEAD_COUNTED_MAX: usize = 1_000;
 /// Agents who passed on a ticket that it remembers.

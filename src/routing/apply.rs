@@ -233,7 +233,7 @@ impl State {
                 // Steps of the old policy mean nothing under the new one; `due` takes the new ones.
                 open.relaxation_step = 0;
                 open.plan_is_stale |= open.holder.is_some();
-                open.ladder = None;
+                open.links.ladder = None;
                 open.links.spot = None;
                 open.links.counted = None;
             }

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 /// What all tickets of a class look for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Spec {
     /// Skills, after relaxation.
     pub(super) needs: Arc<[Requirement]>,
@@ -117,9 +117,8 @@ pub(super) struct Class {
     /// Those on duty with room.
     pub(super) free: FreeSet,
     pub(super) waiting: Waiting,
-    /// When a ticket last left it for an agent, and the mean time between those that did.
-    pub(super) departed_at: Option<UnixMillis>,
-    pub(super) pace_ms: Option<u64>,
+    /// How fast its tickets leave for agents; `None` before the first did.
+    pub(super) pace: Option<Pace>,
     /// Ladders it is a rung of.
     pub(super) ladders: u32,
     /// Whom the profile keeps out, by rule, as of a version of the profiles.
@@ -136,11 +135,31 @@ impl Class {
             by_duty: [0; 4],
             free: FreeSet::default(),
             waiting: Waiting::default(),
-            departed_at: None,
-            pace_ms: None,
+            pace: None,
             ladders: 0,
             kept_out: (0, [].into()),
         }
+    }
+}
+
+/// How fast tickets with equal needs leave the queue for agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// When the last one left.
+    pub(super) departed_at: UnixMillis,
+    /// The mean time between those that left; `None` before the second did.
+    pub(super) gap_ms: Option<u64>,
+}
+
+impl Pace {
+    /// Returns the pace after one more left.
+    pub(super) fn after(before: Option<Self>, at: UnixMillis) -> Self {
+        let gap_ms = before.map(|before| {
+            let gap_ms = at.millis_since(before.departed_at);
+            // The last eight or so count: enough to be steady, few enough to follow the day.
+            before.gap_ms.map_or(gap_ms, |mean| mean - mean / 8 + gap_ms / 8)
+        });
+        Self { departed_at: at, gap_ms }
     }
 }
 

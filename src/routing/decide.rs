@@ -60,7 +60,7 @@ impl State {
     fn look_ahead(&mut self, ticket: TicketKey) {
         let Some(open) = self.tickets.get(ticket) else { return };
         let step = usize::try_from(open.relaxation_step).unwrap_or(usize::MAX).saturating_add(1);
-        if let (Some(ladder), Some(policy)) = (open.ladder, &self.policy) {
+        if let (Some(ladder), Some(policy)) = (open.links.ladder, &self.policy) {
             self.index.step_on(ladder, step, policy, &self.agents);
         }
     }
@@ -253,7 +253,7 @@ impl State {
     /// Returns whom the next relaxation step would let be asked.
     fn if_relaxed(&self, open: &OpenTicket, now: UnixMillis) -> Option<Change> {
         let step = usize::try_from(open.relaxation_step).ok()?;
-        let rung = self.index.rungs(open.ladder?).get(step + 1)?;
+        let rung = self.index.rungs(open.links.ladder?).get(step + 1)?;
         let ranking = self.ranking(open, rung.class?, now);
         let agent = self.agents.get(ranking.first.first()?.standing.key.agent)?;
         Some(Change::Relaxed {

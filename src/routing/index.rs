@@ -3,11 +3,13 @@
 //! Agents whose room or idle time changed are `loose` until the end of a step: an agent who ends one
 //! ticket and is offered the next in the same step need not be put in and taken out of every class.
 
+mod paces;
+
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     agents::{AgentState, Agents, Duty, Room},
-    class::{Class, Ladder, LadderSpec, Rung, Spec, specs},
+    class::{Class, Ladder, LadderSpec, Pace, Rung, Spec, specs},
     free::{Bucket, FreeKey, Standing},
     slab::{AgentKey, ClassKey, LadderKey, Lookup, Number, Slab},
 };
@@ -29,6 +31,10 @@ pub(super) struct MatchIndex {
     by_spec: Lookup<Spec, ClassKey>,
     ladders: Slab<LadderKey, Ladder>,
     by_ladder: Lookup<LadderSpec, LadderKey>,
+    /// The paces of classes that are not there now, and how many paces there are with those that are.
+    /// Which classes are there depends on what was looked ahead at; the paces must not.
+    paces: BTreeMap<Spec, Pace>,
+    pace_count: usize,
     /// Who has a skill, at whatever proficiency, by number.
     holders: BTreeMap<SkillId, Vec<AgentKey>>,
     /// Memberships of all agents.
@@ -168,7 +174,8 @@ impl MatchIndex {
         if let Some(key) = self.by_spec.get(spec) {
             return *key;
         }
-        let key = self.classes.insert(Class::new(spec.clone(), policy));
+        let pace = self.paces.remove(spec);
+        let key = self.classes.insert(Class { pace, ..Class::new(spec.clone(), policy) });
         self.by_spec.insert(spec.clone(), key);
         let candidates: Vec<AgentKey> = match (&spec.only, self.rarest(spec)) {
             (Some(only), _) => agents.key(only).into_iter().collect(),
@@ -253,6 +260,9 @@ impl MatchIndex {
             && let Some(class) = self.classes.remove(key)
         {
             self.by_spec.remove(&class.spec);
+            if let Some(pace) = class.pace {
+                self.paces.insert(class.spec, pace);
+            }
         }
     }
 

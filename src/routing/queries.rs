@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::{class::Class, state::State};
-use crate::domain::{
-    id::TicketId, limits::AHEAD_COUNTED_MAX, policy::Requirement, time::UnixMillis,
-};
+use crate::domain::{id::TicketId, limits::AHEAD_COUNTED_MAX, policy::Requirement};
 
 /// How long a ticket may still wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,8 @@ impl State {
         let class = self.index.classes.get(entered.class)?;
         let ahead = class.waiting.before(&open.spot(key, &entered), AHEAD_COUNTED_MAX);
         let turns = u64::try_from(ahead).unwrap_or(u64::MAX).saturating_add(1);
-        Some(Estimate { ahead, wait_ms: class.pace_ms.map(|pace| pace.saturating_mul(turns)) })
+        let gap_ms = class.pace.and_then(|pace| pace.gap_ms);
+        Some(Estimate { ahead, wait_ms: gap_ms.map(|gap_ms| gap_ms.saturating_mul(turns)) })
     }
 
     /// Returns the needs for which tickets wait and nobody is on duty, most tickets first.
@@ -67,14 +66,5 @@ impl Class {
     fn is_unstaffed(&self) -> bool {
         let [.., on_duty] = self.by_duty;
         on_duty == 0 && self.spec.only.is_none()
-    }
-
-    /// Notes that a ticket of the class left the queue for an agent.
-    pub(super) fn note_departure(&mut self, at: UnixMillis) {
-        if let Some(before) = self.departed_at.replace(at) {
-            let gap_ms = at.millis_since(before);
-            // The last eight or so count: enough to be steady, few enough to follow the day.
-            self.pace_ms = Some(self.pace_ms.map_or(gap_ms, |pace| pace - pace / 8 + gap_ms / 8));
-        }
     }
 }

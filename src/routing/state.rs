@@ -208,7 +208,7 @@ impl State {
     }
 
     fn rung_of(&self, open: &OpenTicket) -> Option<&Rung> {
-        let rungs = self.index.rungs(open.ladder?);
+        let rungs = self.index.rungs(open.links.ladder?);
         let at = usize::try_from(open.relaxation_step).unwrap_or(usize::MAX);
         rungs.get(at.min(rungs.len().saturating_sub(1)))
     }

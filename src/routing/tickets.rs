@@ -113,15 +113,15 @@ pub struct OpenTicket {
     pub(super) plan_is_stale: bool,
     /// When the newest plan began to wait.
     pub(super) planned_at: UnixMillis,
-    /// The classes it goes through.
-    pub(super) ladder: Option<LadderKey>,
     /// Where it is entered elsewhere.
     pub(super) links: Links,
 }
 
-/// Where a ticket is entered: in the queue and among the timers.
+/// Where a ticket is entered: on a ladder, in the queue and among the timers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
+    /// The classes it goes through.
+    pub(super) ladder: Option<LadderKey>,
     pub(super) spot: Option<Entered>,
     /// The plan it is counted by among those that wait.
     pub(super) counted: Option<Arc<Plan>>,
@@ -139,8 +139,8 @@ pub(super) struct Entered {
 }
 
 impl PartialEq for Links {
-    /// Leaves out the number of the class: classes are also made to tell what would be, and that is no
-    /// part of what the journal gives.
+    /// Leaves out the numbers of ladder and class: classes are also made to tell what would be, and what
+    /// is forgotten when there are many follows from that. None of it is part of what the journal gives.
     fn eq(&self, other: &Self) -> bool {
         let place = |links: &Self| links.spot.map(|entered| (entered.weight_milli, entered.first));
         let timers = |links: &Self| (links.age_due, links.offer_due, links.backoff_due);
@@ -188,7 +188,6 @@ impl OpenTicket {
             declined: Vec::new(),
             plan_is_stale: false,
             planned_at: received_at,
-            ladder: None,
             links: Links::default(),
         }
     }

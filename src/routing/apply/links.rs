@@ -31,7 +31,7 @@ impl State {
         let step = if after_secs == 0 { 0 } else { passed.count() };
         let Some(open) = self.tickets.get_mut(key) else { return };
         open.relaxation_step = u32::try_from(step).unwrap_or(u32::MAX);
-        let before = std::mem::replace(&mut open.ladder, ladder);
+        let before = std::mem::replace(&mut open.links.ladder, ladder);
         self.index.count(before, -1);
         self.index.count(ladder, 1);
     }
@@ -87,7 +87,7 @@ impl State {
         };
         open.waits_for_liked = false;
         let step = usize::try_from(open.relaxation_step).unwrap_or(usize::MAX);
-        let ladder = open.ladder;
+        let ladder = open.links.ladder;
         let rung = ladder.and_then(|ladder| self.index.rungs(ladder).get(step));
         self.climb(key, rung.map_or(0, |rung| rung.after_secs));
         self.relink(key);
@@ -98,7 +98,7 @@ impl State {
     pub(super) fn relink(&mut self, key: TicketKey) {
         let Some(open) = self.tickets.get(key) else { return };
         if let (Some(policy), Some(ladder), Status::Queued) =
-            (&self.policy, open.ladder, open.status)
+            (&self.policy, open.links.ladder, open.status)
         {
             let step = usize::try_from(open.relaxation_step).unwrap_or(usize::MAX);
             self.index.step_on(ladder, step, policy, &self.agents);
@@ -113,7 +113,7 @@ impl State {
 
     /// Takes a ticket that is closed out of everything.
     pub(super) fn unlink(&mut self, key: TicketKey, open: OpenTicket) {
-        self.index.count(open.ladder, -1);
+        self.index.count(open.links.ladder, -1);
         let spot = open.links.spot.map(|entered| (entered, open.spot(key, &entered)));
         self.move_links(key, [spot, None], open.links, Links::default());
     }
@@ -183,6 +183,7 @@ impl State {
         let class = self.class_of(open).filter(|_| waits);
         let backoffs = open.declined.iter().filter_map(|declined| declined.until);
         Links {
+            ladder: open.links.ladder,
             spot: class.map(entered),
             counted: open.plan.clone().filter(|_| waits && self.counts_waiting),
             age_due: self.age_due(open),
@@ -198,7 +199,7 @@ impl State {
             return None;
         }
         let step = usize::try_from(open.relaxation_step).ok()?;
-        let rung = self.index.rungs(open.ladder?).get(step + 1);
+        let rung = self.index.rungs(open.links.ladder?).get(step + 1);
         let step_due = rung.and_then(|rung| self.at_age(plan, open.received_at, rung.after_secs));
         // Not while an agent considers it: that is the suitable person it waited for.
         let waits = open.status == Status::Queued && plan.triage.is_none();

@@ -127,8 +127,8 @@ impl State {
             self.check_offer(at, key, offer, agent);
         }
         let class = self.tickets.get(key).and_then(|open| self.class_of(open));
-        if let Some(class) = class.and_then(|class| self.index.classes.get_mut(class)) {
-            class.note_departure(at);
+        if let Some(class) = class {
+            self.index.note_departure(class, at);
         }
         self.change(key, |open| {
             open.status = Status::Offered;

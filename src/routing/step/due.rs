@@ -68,7 +68,7 @@ impl Step<'_> {
         let (Some(open), Some(policy)) = (self.state.tickets.get(key), &self.state.policy) else {
             return;
         };
-        let (Some(plan), Some(ladder)) = (&open.plan, open.ladder) else { return };
+        let (Some(plan), Some(ladder)) = (&open.plan, open.links.ladder) else { return };
         let ticket = open.ticket.clone();
         let step = open.relaxation_step + 1;
         let rung = self.state.index.rungs(ladder).get(usize::try_from(step).unwrap_or(usize::MAX));
