@@ -3,6 +3,7 @@
 /// Messages and clients of `evenhand.v1`.
 #[expect(
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::missing_errors_doc,
     reason = "generated code; what it means stands in proto/evenhand/v1"
 )]

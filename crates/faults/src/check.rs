@@ -57,6 +57,8 @@ pub enum Rule {
     DecisionsAgree,
     /// What was read once is read again.
     WhatWasReadStays,
+    /// Everything can be read, and everybody gets an answer in the end.
+    EverybodyIsAnswered,
 }
 
 /// A rule that was broken.
@@ -71,11 +73,15 @@ pub struct Violation {
 }
 
 impl Violation {
-    fn new(rule: Rule, what: impl Into<String>) -> Self {
+    /// Returns a breach of a rule, without lines.
+    #[must_use]
+    pub fn new(rule: Rule, what: impl Into<String>) -> Self {
         Self { rule, what: what.into(), lines: Vec::new() }
     }
 
-    fn with(mut self, lines: impl IntoIterator<Item = impl ToString>) -> Self {
+    /// Returns the breach with lines that show it.
+    #[must_use]
+    pub fn with(mut self, lines: impl IntoIterator<Item = impl ToString>) -> Self {
         self.lines.extend(lines.into_iter().map(|line| line.to_string()));
         self
     }

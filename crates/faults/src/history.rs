@@ -34,6 +34,8 @@ pub enum Action {
     Transfer {
         /// The ticket.
         ticket: String,
+        /// Where to: `agent:`, `intent:` or `skill:` and a name.
+        to: String,
     },
     /// To cancel a ticket.
     Cancel {

@@ -1,2 +1,100 @@
-//! x
-fn main() {}
+//! Does to the real server program what machines and networks do, and says whether it kept its promises.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use serde_json::json;
+
+use evenhand_faults::{kill, progress::Progress, run::Ended, server::Program, world::Size};
+
+/// Faults for the server, and the proof of what it kept. One line of JSON on stdout; exit code 3 when
+/// a promise was not held.
+#[derive(Parser)]
+struct Arguments {
+    /// The server program.
+    #[arg(long, value_name = "PATH", global = true, default_value = "target/release/evenhand")]
+    evenhand: PathBuf,
+    /// Repeats the choices of a run.
+    #[arg(long, global = true, default_value_t = 1)]
+    seed: u64,
+    /// What reads tickets: `none` for the keyword rules, or the folder of a model.
+    #[arg(long, global = true, default_value = "none")]
+    model: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// SIGKILL at any moment, restart, everybody tries again.
+    Kill {
+        /// How often to kill.
+        #[arg(long, default_value_t = 100)]
+        cycles: usize,
+        /// After so many kills a new folder is begun.
+        #[arg(long, default_value_t = 20)]
+        cycles_per_folder: usize,
+        /// Latest moment of a kill, in milliseconds after the server serves.
+        #[arg(long, default_value_t = 1500)]
+        window_ms: u64,
+        #[command(flatten)]
+        people: People,
+    },
+}
+
+#[derive(clap::Args)]
+struct People {
+    /// Tickets that are open at once.
+    #[arg(long, default_value_t = 2000)]
+    tickets: usize,
+    /// Agents.
+    #[arg(long, default_value_t = 50)]
+    agents: usize,
+    /// Slowest answer of an agent, in milliseconds.
+    #[arg(long, default_value_t = 150)]
+    pace_ms: u64,
+}
+
+impl People {
+    fn size(&self) -> Size {
+        Size { tickets: self.tickets, agents: self.agents, pace_ms: self.pace_ms }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, anyhow::Error> {
+    let Arguments { evenhand, seed, model, command } = Arguments::parse();
+    let program = Program { model, ..Program::new(&evenhand) };
+    match command {
+        Command::Kill { cycles, cycles_per_folder, window_ms, people } => {
+            let mut progress = Progress::new("kill", cycles);
+            let size = people.size();
+            let plan = kill::Plan { program, cycles, cycles_per_folder, window_ms, size, seed };
+            let ended = kill::run(&plan, &mut progress).await?;
+            Ok(say("kill", seed, &ended, &progress))
+        }
+    }
+}
+
+/// Prints the figures and what was not held.
+fn say(what: &str, seed: u64, ended: &Ended, progress: &Progress) -> ExitCode {
+    let (seconds, per_minute) = progress.pace();
+    let mut figures = ended.figures.json();
+    figures.insert("run".to_owned(), json!(what));
+    figures.insert("seed".to_owned(), json!(seed));
+    figures.insert("seconds".to_owned(), json!(seconds.round()));
+    figures.insert("steps_per_minute".to_owned(), json!((per_minute * 10.0).round() / 10.0));
+    figures.insert("violations".to_owned(), json!(ended.violations.len()));
+    println!("{}", serde_json::Value::Object(figures));
+    if ended.violations.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("seed {seed}: {} promises were not held", ended.violations.len());
+    for violation in ended.violations.iter().take(20) {
+        eprintln!("{violation}");
+    }
+    if let Some(folder) = &ended.kept {
+        eprintln!("the folder is kept: {}", folder.display());
+    }
+    ExitCode::from(3)
+}

@@ -70,7 +70,7 @@ pub(super) fn slot(call: &Call) -> Slot {
         Action::Accept { offer } => ("offer_accepted", offer.clone(), actor),
         Action::Decline { offer } => ("offer_declined", offer.clone(), actor),
         Action::Complete { ticket, .. } => ("assignment_completed", ticket.clone(), actor),
-        Action::Transfer { ticket } => ("ticket_transferred", ticket.clone(), actor),
+        Action::Transfer { ticket, .. } => ("ticket_transferred", ticket.clone(), actor),
         Action::Cancel { ticket } => ("ticket_cancelled", ticket.clone(), String::new()),
         Action::Assign { ticket, agent } => {
             ("ticket_assigned_by_hand", ticket.clone(), agent.clone())
@@ -202,7 +202,7 @@ fn content(
         let slot = ("assignment_completed", ticket.id.clone(), ticket.agent.clone());
         let reports = asked.get(&slot).into_iter().flatten().flat_map(|attempts| &attempts.calls);
         let same = |call: &&Call| matches!(&call.action, Action::Complete { outcome, .. } if *outcome == ticket.outcome);
-        if !reports.into_iter().any(|call| same(call)) {
+        if !reports.into_iter().any(same) {
             breach(Rule::ContentIsKept, "has an outcome that nobody reported");
         }
     }

@@ -1,0 +1,101 @@
+//! What a run counted, as one line of JSON.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Map, Value, json};
+
+use crate::history::{Action, History, Outcome, Stored};
+
+/// Counts and times of a run, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    counts: BTreeMap<String, u64>,
+    times_ms: BTreeMap<String, Vec<f64>>,
+}
+
+impl Figures {
+    /// Adds to a count.
+    pub fn add(&mut self, name: &str, count: usize) {
+        *self.counts.entry(name.to_owned()).or_default() += count as u64;
+    }
+
+    /// Keeps the greatest of some numbers; the name ends in `_max`.
+    pub fn most(&mut self, name: &str, number: u64) {
+        let kept = self.counts.entry(name.to_owned()).or_default();
+        *kept = number.max(*kept);
+    }
+
+    /// Adds a time to those of a name.
+    pub fn time(&mut self, name: &str, time: Duration) {
+        self.times_ms.entry(name.to_owned()).or_default().push(time.as_secs_f64() * 1000.0);
+    }
+
+    /// Adds what a later part of a run counted.
+    pub fn merge(&mut self, later: Self) {
+        for (name, count) in later.counts {
+            let greatest = name.ends_with("_max");
+            let kept = self.counts.entry(name).or_default();
+            *kept = if greatest { count.max(*kept) } else { count + *kept };
+        }
+        for (name, times) in later.times_ms {
+            self.times_ms.entry(name).or_default().extend(times);
+        }
+    }
+
+    /// Returns the middle one of the times of a name, in milliseconds.
+    #[must_use]
+    pub fn middle_ms(&self, name: &str) -> Option<f64> {
+        let mut times = self.times_ms.get(name)?.clone();
+        times.sort_by(f64::total_cmp);
+        quantile(&times, 50)
+    }
+
+    /// Counts what was asked for, and how it was answered.
+    pub fn history(&mut self, history: &History) {
+        for call in &history.calls {
+            let what = match call.action {
+                Action::Submit { .. } => "submits",
+                Action::Accept { .. } => "accepts",
+                Action::Decline { .. } => "declines",
+                Action::Complete { .. } => "completions",
+                Action::Transfer { .. } => "transfers",
+                Action::Cancel { .. } => "cancels",
+                Action::Assign { .. } => "assigns",
+            };
+            match call.outcome {
+                Outcome::Done { .. } => self.add(&format!("{what}_done"), 1),
+                Outcome::Refused { .. } => self.add("refused", 1),
+                Outcome::Unknown { .. } => self.add("unanswered", 1),
+            }
+        }
+        let seen = history.sessions.iter().map(|session| session.seen.len()).sum();
+        self.add("stream_messages", seen);
+    }
+
+    /// Counts what the store has.
+    pub fn stored(&mut self, stored: &Stored) {
+        self.add("tickets", stored.tickets.len());
+        self.add("entries", stored.tickets.iter().map(|ticket| ticket.entries.len()).sum());
+        self.add("decisions", stored.decisions.as_ref().map_or(0, Vec::len));
+    }
+
+    /// Returns everything; of times the number, the median, the 95th percentile and the greatest.
+    #[must_use]
+    pub fn json(&self) -> Map<String, Value> {
+        let counts = self.counts.iter().map(|(name, count)| (name.clone(), json!(count)));
+        let times = self.times_ms.iter().map(|(name, times)| {
+            let mut times = times.clone();
+            times.sort_by(f64::total_cmp);
+            let at = |percent| quantile(&times, percent).map(|time| (time * 10.0).round() / 10.0);
+            let value = json!({"count": times.len(), "p50": at(50), "p95": at(95), "max": at(100)});
+            (name.clone(), value)
+        });
+        counts.chain(times).collect()
+    }
+}
+
+/// Returns the nearest-rank quantile of ascending numbers.
+fn quantile(ascending: &[f64], percent: usize) -> Option<f64> {
+    let rank = (ascending.len() * percent).div_ceil(100).max(1);
+    ascending.get(rank - 1).copied()
+}
