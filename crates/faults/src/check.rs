@@ -57,6 +57,14 @@ pub enum Rule {
     DecisionsAgree,
     /// What was read once is read again.
     WhatWasReadStays,
+    /// Asked to stop, the server answers what is under way and ends in time.
+    StopsWell,
+    /// Damage is said, or harmless.
+    DamageIsSaid,
+    /// Without space, tickets are turned away with a word when to come back, and agents go on.
+    FullIsSaid,
+    /// What some clients do costs the others no more than it may.
+    OthersGoOn,
     /// Everything can be read, and everybody gets an answer in the end.
     EverybodyIsAnswered,
 }

@@ -81,7 +81,7 @@ async fn folder(
         }
     }
     let server = run.start().await?;
-    let violations = run.check(&server, false).await?;
+    let violations = run.check(&server, false).await;
     if !violations.is_empty() {
         return Ok(violations);
     }
@@ -96,7 +96,7 @@ async fn cycle_once(
     dice: &mut Dice,
 ) -> Result<Vec<Violation>, anyhow::Error> {
     let server = run.start().await?;
-    let violations = run.check(&server, false).await?;
+    let violations = run.check(&server, false).await;
     if !violations.is_empty() {
         return Ok(violations);
     }

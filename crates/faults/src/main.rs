@@ -5,7 +5,9 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use serde_json::json;
 
-use evenhand_faults::{kill, progress::Progress, run::Ended, server::Program, world::Size};
+use evenhand_faults::{
+    flips, kill, progress::Progress, run::Ended, server::Program, stop, world::Size,
+};
 
 /// Faults for the server, and the proof of what it kept. One line of JSON on stdout; exit code 3 when
 /// a promise was not held.
@@ -40,6 +42,23 @@ enum Command {
         #[command(flatten)]
         people: People,
     },
+    /// SIGTERM while everybody works.
+    Stop {
+        /// How often to stop.
+        #[arg(long, default_value_t = 30)]
+        cycles: usize,
+        /// Latest moment of a stop, in milliseconds after the server serves.
+        #[arg(long, default_value_t = 1500)]
+        window_ms: u64,
+        #[command(flatten)]
+        people: People,
+    },
+    /// Bits that turn, files cut short, sectors of zeros, pages swapped.
+    Flips {
+        /// How often to damage a copy of a folder.
+        #[arg(long, default_value_t = 500)]
+        count: usize,
+    },
 }
 
 #[derive(clap::Args)]
@@ -72,6 +91,17 @@ async fn main() -> Result<ExitCode, anyhow::Error> {
             let plan = kill::Plan { program, cycles, cycles_per_folder, window_ms, size, seed };
             let ended = kill::run(&plan, &mut progress).await?;
             Ok(say("kill", seed, &ended, &progress))
+        }
+        Command::Stop { cycles, window_ms, people } => {
+            let mut progress = Progress::new("stop", cycles);
+            let plan = stop::Plan { program, cycles, window_ms, size: people.size(), seed };
+            let ended = stop::run(&plan, &mut progress).await?;
+            Ok(say("stop", seed, &ended, &progress))
+        }
+        Command::Flips { count } => {
+            let mut progress = Progress::new("flips", count);
+            let ended = flips::run(&flips::Plan { program, count, seed }, &mut progress).await?;
+            Ok(say("flips", seed, &ended, &progress))
         }
     }
 }

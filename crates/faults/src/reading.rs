@@ -12,22 +12,26 @@ use crate::{
         ticket_service_client::TicketServiceClient,
     },
     history::{Decision, Entry, Status, Stored, StoredTicket},
+    server,
 };
 
 /// Tickets whose entries are read at once.
 const WATCHES_AT_ONCE: usize = 32;
+/// Streams of one connection that end early: after about a thousand, the client's own transport
+/// takes the connection for abused.
+const WATCHES_OF_A_CONNECTION: usize = 400;
 /// Items in a page.
 const PAGE: u32 = 500;
 /// Longest wait for one entry that must be there.
 const ENTRY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Reads everything, decisions too.
+/// Reads everything from the server at an address, decisions too.
 ///
 /// # Errors
 /// The server does not give something.
-pub async fn everything(channel: &Channel) -> Result<Stored, RpcStatus> {
-    let mut stored = changed(channel, &Stored::default()).await?;
-    stored.decisions = Some(decisions(channel).await?);
+pub async fn everything(address: &str) -> Result<Stored, RpcStatus> {
+    let mut stored = changed(address, &Stored::default()).await?;
+    stored.decisions = Some(decisions(&connect(address)?).await?);
     Ok(stored)
 }
 
@@ -35,28 +39,38 @@ pub async fn everything(channel: &Channel) -> Result<Stored, RpcStatus> {
 ///
 /// # Errors
 /// The server does not give something.
-pub async fn changed(channel: &Channel, earlier: &Stored) -> Result<Stored, RpcStatus> {
+pub async fn changed(address: &str, earlier: &Stored) -> Result<Stored, RpcStatus> {
     let known: BTreeMap<&str, &StoredTicket> =
         earlier.tickets.iter().map(|ticket| (ticket.id.as_str(), ticket)).collect();
-    let read = tickets(channel).await?.into_iter().map(|ticket| {
+    let mut read = Vec::new();
+    let mut new = Vec::new();
+    for ticket in tickets(&connect(address)?).await? {
         let before = known.get(ticket.ticket_id.as_str()).copied();
-        let before = before.filter(|before| before.sequence == ticket.sequence);
-        let entries = before.map(|before| before.entries.clone());
-        async move {
-            let entries = match entries {
-                Some(entries) => entries,
-                None => entries_of(channel, &ticket).await?,
-            };
-            Ok::<_, RpcStatus>(stored(ticket, entries))
+        match before.filter(|before| before.sequence == ticket.sequence) {
+            Some(before) => read.push(stored(ticket, before.entries.clone())),
+            None => new.push(ticket),
         }
-    });
-    let read: Vec<StoredTicket> =
-        stream::iter(read).buffer_unordered(WATCHES_AT_ONCE).try_collect().await?;
+    }
+    for some in new.chunks(WATCHES_OF_A_CONNECTION) {
+        let channel = &connect(address)?;
+        let entries = stream::iter(some).map(|ticket| async move {
+            Ok::<_, RpcStatus>(stored(ticket.clone(), entries_of(channel, ticket).await?))
+        });
+        let entries: Vec<_> = entries.buffer_unordered(WATCHES_AT_ONCE).try_collect().await?;
+        read.extend(entries);
+    }
     Ok(Stored { tickets: read, decisions: None })
 }
 
+fn connect(address: &str) -> Result<Channel, RpcStatus> {
+    server::channel(address).map_err(|error| RpcStatus::internal(error.to_string()))
+}
+
 /// Returns all tickets, newest first.
-async fn tickets(channel: &Channel) -> Result<Vec<v1::Ticket>, RpcStatus> {
+///
+/// # Errors
+/// The server does not give something.
+pub async fn tickets(channel: &Channel) -> Result<Vec<v1::Ticket>, RpcStatus> {
     let mut client = TicketServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
     let mut all = Vec::new();
     let mut page_token = String::new();
@@ -73,26 +87,51 @@ async fn tickets(channel: &Channel) -> Result<Vec<v1::Ticket>, RpcStatus> {
 
 /// Returns the entries of a ticket, up to the newest one the ticket names.
 async fn entries_of(channel: &Channel, ticket: &v1::Ticket) -> Result<Vec<Entry>, RpcStatus> {
+    let messages = messages_of(channel, ticket).await?;
+    Ok(messages.into_iter().filter_map(|message| message.event).map(entry).collect())
+}
+
+/// Returns what watching a ticket shows, up to the newest entry the ticket names.
+///
+/// # Errors
+/// The server does not give something.
+pub async fn messages_of(
+    channel: &Channel,
+    ticket: &v1::Ticket,
+) -> Result<Vec<v1::WatchTicketResponse>, RpcStatus> {
     let ticket_id = ticket.ticket_id.clone();
     let watch = v1::WatchTicketRequest { ticket_id, after_sequence: 0 };
-    let mut stream =
-        TicketServiceClient::new(channel.clone()).watch_ticket(watch).await?.into_inner();
-    let mut entries = Vec::new();
-    while entries.last().is_none_or(|entry: &Entry| entry.sequence < ticket.sequence) {
+    let mut client = TicketServiceClient::new(channel.clone());
+    let mut stream = client.watch_ticket(watch).await?.into_inner();
+    let (mut messages, mut newest) = (Vec::new(), 0);
+    while newest < ticket.sequence {
         let next = timeout(ENTRY_WITHIN, stream.message()).await.map_err(|_| {
             let what = format!("ticket {}: no entry #{}", ticket.ticket_id, ticket.sequence);
             RpcStatus::data_loss(what)
         })?;
-        match next? {
-            Some(message) => entries.extend(message.event.map(entry)),
-            None => break,
-        }
+        let Some(message) = next? else { break };
+        newest = message.event.as_ref().map_or(newest, |event| event.sequence);
+        messages.push(message);
     }
-    Ok(entries)
+    Ok(messages)
+}
+
+/// Returns all decision records as far as they must agree with the journal, newest first.
+async fn decisions(channel: &Channel) -> Result<Vec<Decision>, RpcStatus> {
+    let short = |decision: v1::DecisionRecord| Decision {
+        sequence: decision.sequence,
+        ticket: decision.ticket_id,
+        offer: decision.offer_id,
+        agent: decision.agent_id,
+    };
+    Ok(records(channel).await?.into_iter().map(short).collect())
 }
 
 /// Returns all decision records, newest first.
-async fn decisions(channel: &Channel) -> Result<Vec<Decision>, RpcStatus> {
+///
+/// # Errors
+/// The server does not give something.
+pub async fn records(channel: &Channel) -> Result<Vec<v1::DecisionRecord>, RpcStatus> {
     let mut client = InsightServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
     let mut all = Vec::new();
     let mut page_token = String::new();
@@ -100,12 +139,7 @@ async fn decisions(channel: &Channel) -> Result<Vec<Decision>, RpcStatus> {
         let list =
             v1::ListDecisionRecordsRequest { page_size: PAGE, page_token, ..Default::default() };
         let page = client.list_decision_records(list).await?.into_inner();
-        all.extend(page.decisions.into_iter().map(|decision| Decision {
-            sequence: decision.sequence,
-            ticket: decision.ticket_id,
-            offer: decision.offer_id,
-            agent: decision.agent_id,
-        }));
+        all.extend(page.decisions);
         page_token = page.next_page_token;
         if page_token.is_empty() {
             return Ok(all);

@@ -11,7 +11,7 @@ use crate::{
     figures::Figures,
     history::Stored,
     reading,
-    server::{self, Program, Server},
+    server::{Program, Server},
     world::{self, Size},
 };
 
@@ -94,20 +94,12 @@ impl Run {
     }
 
     /// Compares what everybody was told with what the server says now. Nobody may be calling.
-    ///
-    /// # Errors
-    /// The address is none.
-    pub async fn check(
-        &mut self,
-        server: &Server,
-        all: bool,
-    ) -> Result<Vec<Violation>, anyhow::Error> {
-        let channel = server::channel(&server.address)?;
+    pub async fn check(&mut self, server: &Server, all: bool) -> Vec<Violation> {
         let read = async {
             if all {
-                reading::everything(&channel).await
+                reading::everything(&server.address).await
             } else {
-                reading::changed(&channel, &self.earlier).await
+                reading::changed(&server.address, &self.earlier).await
             }
         };
         let stored = match read.await {
@@ -115,7 +107,7 @@ impl Run {
             Err(status) => {
                 let mut what = format!("not everything can be read: {status}\n");
                 what.push_str(&server.log().join("\n"));
-                return Ok(vec![Violation::new(Rule::EverybodyIsAnswered, what)]);
+                return vec![Violation::new(Rule::EverybodyIsAnswered, what)];
             }
         };
         let mut violations = check::kept(&self.earlier, &stored);
@@ -125,7 +117,21 @@ impl Run {
         }
         self.figures.add("checks", 1);
         self.earlier = stored;
-        Ok(violations)
+        violations
+    }
+
+    /// Lets everybody get the last answers and go home.
+    ///
+    /// # Errors
+    /// Somebody does not get an answer.
+    pub async fn calm_down(&mut self, server: &Server) -> Result<(), anyhow::Error> {
+        self.book.close();
+        let all = async { while self.people.join_next().await.is_some() {} };
+        if timeout(LAST_ANSWERS_WITHIN, all).await.is_err() {
+            let log = server.log().join("\n");
+            anyhow::bail!("{} people wait for an answer\n{log}", self.people.len());
+        }
+        self.hush().await
     }
 
     /// Lets everybody get the last answers, checks everything, and stops the server.
@@ -133,20 +139,15 @@ impl Run {
     /// # Errors
     /// The server cannot be asked to stop.
     pub async fn finish(&mut self, server: Server) -> Result<Vec<Violation>, anyhow::Error> {
-        self.book.close();
-        let all = async { while self.people.join_next().await.is_some() {} };
-        if timeout(LAST_ANSWERS_WITHIN, all).await.is_err() {
-            let what = format!("{} people wait for an answer", self.people.len());
-            let violation = Violation::new(Rule::EverybodyIsAnswered, what);
-            return Ok(vec![violation.with(server.log())]);
+        if let Err(error) = self.calm_down(&server).await {
+            return Ok(vec![Violation::new(Rule::EverybodyIsAnswered, format!("{error:#}"))]);
         }
-        self.hush().await?;
-        let mut violations = self.check(&server, true).await?;
+        let mut violations = self.check(&server, true).await;
         let (exit, took) = server.stop().await?;
         self.figures.time("stop_ms", took);
         if exit.and_then(|exit| exit.code()) != Some(0) {
             let what = format!("asked to stop, the server ended with {exit:?}");
-            violations.push(Violation::new(Rule::EverybodyIsAnswered, what));
+            violations.push(Violation::new(Rule::StopsWell, what));
         }
         Ok(violations)
     }

@@ -77,6 +77,8 @@ impl Program {
             .arg(folder)
             .env("EVENHAND_SERVER__ADMIN_LISTEN", "127.0.0.1:0")
             .env("EVENHAND_LOG__FORMAT", "json")
+            // Where it listens and what is wrong; not each refused call.
+            .env("EVENHAND_LOG__FILTER", "evenhand::cli=info,evenhand::app=info,warn")
             .env("EVENHAND_CLASSIFIER__MODEL", &self.model)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

@@ -8,8 +8,11 @@ use tonic::transport::Channel;
 
 use crate::{
     agents::Agent,
-    api::v1::{self, admin_service_client::AdminServiceClient},
+    api::v1::{
+        self, admin_service_client::AdminServiceClient, agent_service_client::AgentServiceClient,
+    },
     book::Book,
+    client::by,
     platform,
     random::Dice,
     server::Program,
@@ -17,6 +20,8 @@ use crate::{
 
 /// How long an agent has to answer an offer.
 pub const OFFER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an assignment waits for an agent who left, in seconds.
+const ASSIGNMENT_RETURN_SECS: u32 = 3;
 /// Units of capacity of an agent.
 const CAPACITY_UNITS: u32 = 12;
 /// Skills of the standard policy that agents have.
@@ -72,7 +77,7 @@ pub async fn set_up(channel: &Channel, agents: usize) -> Result<(), anyhow::Erro
     policy.offer_timeout_secs = u32::try_from(OFFER_TIMEOUT.as_secs())?;
     policy.decline_backoff_secs = 1;
     policy.presence_lease_secs = 2;
-    policy.assignment_return_secs = 3;
+    policy.assignment_return_secs = ASSIGNMENT_RETURN_SECS;
     policy.wrap_up_secs = 0;
     let set = v1::SetPolicyRequest { policy: Some(policy), ..Default::default() };
     admin.set_policy(set).await.context("the policy cannot be set")?;
@@ -93,6 +98,29 @@ pub async fn set_up(channel: &Channel, agents: usize) -> Result<(), anyhow::Erro
         let create = v1::CreateAgentRequest { profile: Some(profile), ..Default::default() };
         admin.create_agent(create).await.context("an agent cannot be added")?;
     }
+    Ok(())
+}
+
+/// Sends everybody home and waits until nothing moves any more, whatever time passes.
+///
+/// # Errors
+/// The server refuses something.
+pub async fn still(channel: &Channel, agents: usize) -> Result<(), anyhow::Error> {
+    let mut admin = AdminServiceClient::new(channel.clone());
+    let policy = admin.get_policy(v1::GetPolicyRequest::default()).await?;
+    let mut policy = policy.into_inner().policy.context("there is no policy")?;
+    policy.relaxation.clear();
+    policy.triage_after_secs = 0;
+    let set = v1::SetPolicyRequest { policy: Some(policy), ..Default::default() };
+    admin.set_policy(set).await?;
+    for number in 0..agents {
+        let presence = v1::Presence::Offline.into();
+        let leave = v1::SetPresenceRequest { presence, ..Default::default() };
+        let mut client = AgentServiceClient::new(channel.clone());
+        client.set_presence(by(&agent_name(number), leave)).await?;
+    }
+    // Assignments of agents who left go back to the queue.
+    tokio::time::sleep(Duration::from_secs(u64::from(ASSIGNMENT_RETURN_SECS) + 1)).await;
     Ok(())
 }
 
