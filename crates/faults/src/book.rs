@@ -59,6 +59,12 @@ impl Book {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// Returns the longest wait for an answer. On a network that swallows calls it is short.
+    #[must_use]
+    pub fn answer_within(&self) -> Duration {
+        Duration::from_secs(if self.history().late_calls { 4 } else { 20 })
+    }
+
     /// Says where the server is from now on, or that clients have to wait.
     pub fn set_address(&self, address: Option<String>) {
         self.address.send_replace(address);

@@ -20,12 +20,13 @@ use crate::{
     history::{Action, Call, Outcome},
     random::Dice,
     server,
+    world::{CHANNEL, PROBE},
 };
 
 /// Metadata key of the caller.
 const ACTOR_KEY: &str = "evenhand-actor";
-/// Longest wait for an answer, in seconds.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// Keys that begin so are of tickets that only measure.
+pub const PROBE_KEY: &str = "probe-";
 
 /// A caller.
 pub struct Client {
@@ -54,12 +55,23 @@ impl Client {
     /// Returns a caller who has not called yet.
     #[must_use]
     pub fn new(actor: &str, book: &Arc<Book>, seed: u64) -> Self {
+        Self::through(actor, book, book.addresses(), seed)
+    }
+
+    /// Returns a caller with a way to the server of its own.
+    #[must_use]
+    pub fn through(
+        actor: &str,
+        book: &Arc<Book>,
+        addresses: watch::Receiver<Option<String>>,
+        seed: u64,
+    ) -> Self {
         Self {
             actor: actor.to_owned(),
             book: Arc::clone(book),
-            addresses: book.addresses(),
+            addresses,
             channel: None,
-            answer_within: ANSWER_WITHIN,
+            answer_within: book.answer_within(),
             dice: Dice::new(seed, actor),
         }
     }
@@ -180,11 +192,18 @@ pub fn by<T>(actor: &str, message: T) -> Request<T> {
     request
 }
 
-/// Returns a ticket of a key with a text.
+/// Returns a ticket of a key with a text; one that only measures, if the key says so.
 #[must_use]
 pub fn new_ticket(key: &str, body: &str) -> v1::NewTicket {
+    let measures = key.starts_with(PROBE_KEY);
+    let need = v1::SkillRequirement {
+        skill_id: PROBE.to_owned(),
+        permanent: true,
+        ..v1::SkillRequirement::default()
+    };
     v1::NewTicket {
-        channel: "email".to_owned(),
+        channel: if measures { PROBE } else { CHANNEL }.to_owned(),
+        skill_requirements: measures.then_some(need).into_iter().collect(),
         body: body.to_owned(),
         customer: key.to_owned(),
         language: "en".to_owned(),

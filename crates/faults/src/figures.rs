@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::history::{Action, History, Outcome, Stored};
 
+/// Characters of the reason why nobody knows the answer to a call.
+const WHY_CHARS: usize = 48;
+
 /// Counts and times of a run, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
@@ -28,6 +31,11 @@ impl Figures {
     /// Adds a time to those of a name.
     pub fn time(&mut self, name: &str, time: Duration) {
         self.times_ms.entry(name.to_owned()).or_default().push(time.as_secs_f64() * 1000.0);
+    }
+
+    /// Adds times to those of a name.
+    pub fn times(&mut self, name: &str, times: Vec<Duration>) {
+        times.into_iter().for_each(|time| self.time(name, time));
     }
 
     /// Adds what a later part of a run counted.
@@ -65,7 +73,11 @@ impl Figures {
             match call.outcome {
                 Outcome::Done { .. } => self.add(&format!("{what}_done"), 1),
                 Outcome::Refused { .. } => self.add("refused", 1),
-                Outcome::Unknown { .. } => self.add("unanswered", 1),
+                Outcome::Unknown { ref why } => {
+                    let why: String = why.chars().take(WHY_CHARS).collect();
+                    self.add(&format!("unanswered: {why}"), 1);
+                    self.add("unanswered", 1);
+                }
             }
         }
         let seen = history.sessions.iter().map(|session| session.seen.len()).sum();

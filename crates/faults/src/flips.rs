@@ -172,10 +172,10 @@ async fn read_back(
         Ok(picture) => match compare(original, &picture, &channel, dice).await {
             Ok(differences) if differences.is_empty() => Class::Harmless,
             Ok(differences) => Class::Silent(differences),
-            Err(status) => Class::Detected(reason(&status)),
+            Err(status) => failed(&status),
         },
         Err(_) if server.ended().is_some() => Class::Died,
-        Err(status) => Class::Detected(reason(&status)),
+        Err(status) => failed(&status),
     };
     server.kill().await?;
     Ok(class)
@@ -195,6 +195,15 @@ async fn compare(
         }
     }
     Ok(differences)
+}
+
+/// Returns what a failed call is: one that blames the store says the damage, any other misleads.
+fn failed(status: &Status) -> Class {
+    let reason = reason(status);
+    if ["STORE_FAILED", "INTERNAL_ERROR"].contains(&reason.as_str()) {
+        return Class::Detected(reason);
+    }
+    Class::Silent(vec![format!("a call fails with {reason}: {}", status.message())])
 }
 
 /// Returns the reason of a failed call, or its code where it has none.

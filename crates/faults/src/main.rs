@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use evenhand_faults::{
-    flips, kill, progress::Progress, run::Ended, server::Program, stop, world::Size,
+    disk, flips, kill, progress::Progress, proxy, run::Ended, server::Program, stop, world::Size,
 };
 
 /// Faults for the server, and the proof of what it kept. One line of JSON on stdout; exit code 3 when
@@ -59,6 +59,23 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         count: usize,
     },
+    /// A disk that is full, and then is not.
+    DiskFull {
+        /// Size of the disk, in MiB.
+        #[arg(long, default_value_t = 12)]
+        size_mib: u32,
+    },
+    /// A network that delays, cuts and swallows, and agents who stop reading.
+    Proxy {
+        /// How long everybody works, in seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Agents who stop reading, in the second half.
+        #[arg(long, default_value_t = 40)]
+        stalled: usize,
+        #[command(flatten)]
+        people: People,
+    },
 }
 
 #[derive(clap::Args)]
@@ -102,6 +119,20 @@ async fn main() -> Result<ExitCode, anyhow::Error> {
             let mut progress = Progress::new("flips", count);
             let ended = flips::run(&flips::Plan { program, count, seed }, &mut progress).await?;
             Ok(say("flips", seed, &ended, &progress))
+        }
+        Command::DiskFull { size_mib } => {
+            if let Some(code) = disk::unshared()? {
+                return Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)));
+            }
+            let progress = Progress::new("disk-full", 1);
+            let ended = disk::run(&disk::Plan { program, size_mib, seed }).await?;
+            Ok(say("disk-full", seed, &ended, &progress))
+        }
+        Command::Proxy { seconds, stalled, people } => {
+            let mut progress = Progress::new("proxy", 1);
+            let plan = proxy::Plan { program, seconds, stalled, size: people.size(), seed };
+            let ended = proxy::run(&plan, &mut progress).await?;
+            Ok(say("proxy", seed, &ended, &progress))
         }
     }
 }

@@ -34,6 +34,14 @@ impl Progress {
         }
     }
 
+    /// Says how far a run of no countable steps is.
+    pub fn tell(&mut self, more: &str) {
+        if self.said.elapsed() >= EVERY {
+            self.said = Instant::now();
+            eprintln!("{} {} s, {more}", self.what, self.began.elapsed().as_secs());
+        }
+    }
+
     /// Returns the seconds since the run began, and the steps of a minute.
     #[must_use]
     pub fn pace(&self) -> (f64, f64) {

@@ -83,6 +83,12 @@ impl Run {
         self.folder.path()
     }
 
+    /// Returns what was read last.
+    #[must_use]
+    pub fn stored(&self) -> &Stored {
+        &self.earlier
+    }
+
     /// Makes everybody wait, and waits until they do.
     ///
     /// # Errors

@@ -178,7 +178,13 @@ impl Server {
 /// The address is none.
 pub fn channel(address: &str) -> Result<Channel, anyhow::Error> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
-    Ok(endpoint.tcp_nodelay(true).connect_timeout(Duration::from_secs(2)).connect_lazy())
+    let endpoint = endpoint
+        .tcp_nodelay(true)
+        .connect_timeout(Duration::from_secs(2))
+        // So that a connection that is dead without a word is noticed.
+        .http2_keep_alive_interval(Duration::from_secs(3))
+        .keep_alive_timeout(Duration::from_secs(5));
+    Ok(endpoint.connect_lazy())
 }
 
 fn newest(log: &Log) -> Vec<String> {

@@ -27,6 +27,10 @@ const CAPACITY_UNITS: u32 = 12;
 /// Skills of the standard policy that agents have.
 pub const SKILLS: [&str; 7] =
     ["triage", "orders", "delivery", "billing", "refunds", "accounts", "feedback"];
+/// The channel of tickets.
+pub const CHANNEL: &str = "email";
+/// The channel of tickets that only measure, and the skill that they need beside that of the route.
+pub const PROBE: &str = "probe";
 /// Intents that an agent may transfer by.
 pub const INTENTS: [&str; 4] = ["get_refund", "track_order", "get_invoice", "complaint"];
 /// Texts, of which the rules read some and people triage the others.
@@ -54,10 +58,16 @@ pub struct Size {
     pub pace_ms: u64,
 }
 
-/// Returns the name of an agent.
+/// Returns the name of an agent who works.
 #[must_use]
 pub fn agent_name(number: usize) -> String {
-    format!("agent-{number}")
+    agent_of("agent", number)
+}
+
+/// Returns the name of an agent of some kind.
+#[must_use]
+pub fn agent_of(kind: &str, number: usize) -> String {
+    format!("{kind}-{number}")
 }
 
 /// Returns a customer's text.
@@ -85,19 +95,54 @@ pub async fn set_up(channel: &Channel, agents: usize) -> Result<(), anyhow::Erro
         let skills = SKILLS.iter().enumerate();
         // Each lacks one skill, so that not everybody may take everything.
         let skills = skills.filter(|(index, _)| index + 1 != number % (SKILLS.len() + 1));
-        let skill = |(_, name): (usize, &&str)| v1::AgentSkill {
-            skill_id: (*name).to_owned(),
-            proficiency: 5,
-        };
-        let profile = v1::AgentProfile {
-            agent_id: agent_name(number),
-            skills: skills.map(skill).collect(),
-            capacity_units: CAPACITY_UNITS,
-            ..v1::AgentProfile::default()
-        };
-        let create = v1::CreateAgentRequest { profile: Some(profile), ..Default::default() };
-        admin.create_agent(create).await.context("an agent cannot be added")?;
+        let skills: Vec<&str> = skills.map(|(_, name)| *name).collect();
+        create(&mut admin, &agent_name(number), &skills).await?;
     }
+    Ok(())
+}
+
+/// Adds agents with a name of their own, and their skills where they are not declared yet.
+///
+/// # Errors
+/// The server refuses something.
+pub async fn add_people(
+    channel: &Channel,
+    name: &str,
+    count: usize,
+    skills: &[&str],
+) -> Result<(), anyhow::Error> {
+    let mut admin = AdminServiceClient::new(channel.clone());
+    for skill in skills.iter().filter(|skill| !SKILLS.contains(skill)) {
+        let skill = v1::Skill { skill_id: (*skill).to_owned(), description: String::new() };
+        let declare = v1::CreateSkillRequest { skill: Some(skill), ..Default::default() };
+        admin.create_skill(declare).await.context("a skill cannot be declared")?;
+    }
+    for number in 0..count {
+        create(&mut admin, &agent_of(name, number), skills).await?;
+    }
+    Ok(())
+}
+
+async fn create(
+    admin: &mut AdminServiceClient<Channel>,
+    name: &str,
+    skills: &[&str],
+) -> Result<(), anyhow::Error> {
+    let skill = |name: &&str| v1::AgentSkill { skill_id: (*name).to_owned(), proficiency: 5 };
+    // Whoever has the skill of probes takes nothing else.
+    let only_probes = skills.contains(&PROBE).then(|| v1::ChannelCapacity {
+        channel: CHANNEL.to_owned(),
+        cost_units: 2 * CAPACITY_UNITS,
+    });
+    let profile = v1::AgentProfile {
+        agent_id: name.to_owned(),
+        skills: skills.iter().map(skill).collect(),
+        capacity_units: CAPACITY_UNITS,
+        channels: only_probes.into_iter().collect(),
+        ..v1::AgentProfile::default()
+    };
+    let create = v1::CreateAgentRequest { profile: Some(profile), ..Default::default() };
+    admin.create_agent(create).await.context("an agent cannot be added")?;
     Ok(())
 }
 
