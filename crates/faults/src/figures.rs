@@ -111,3 +111,29 @@ fn quantile(ascending: &[f64], percent: usize) -> Option<f64> {
     let rank = (ascending.len() * percent).div_ceil(100).max(1);
     ascending.get(rank - 1).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_the_nearest_rank() {
+        let times: Vec<f64> = (1..=20).map(f64::from).collect();
+        let at = |percent| quantile(&times, percent).map(f64::round);
+        assert_eq!([at(50), at(95), at(100)], [Some(10.0), Some(19.0), Some(20.0)]);
+        assert_eq!(quantile(&[], 50), None);
+    }
+
+    #[test]
+    fn later_parts_are_added_and_the_greatest_kept() {
+        let part = |count, most| {
+            let mut figures = Figures::default();
+            figures.add("kills", count);
+            figures.most("late_ms_max", most);
+            figures
+        };
+        let mut all = part(2, 7);
+        all.merge(part(3, 5));
+        assert_eq!((&all.json()["kills"], &all.json()["late_ms_max"]), (&json!(5), &json!(7)));
+    }
+}

@@ -1,6 +1,6 @@
 //! SIGKILL at any moment, again and again: nothing acknowledged is lost, nothing is done twice.
 
-use std::time::Duration;
+use std::{fs::OpenOptions, path::Path, time::Duration};
 
 use tokio::time::sleep;
 
@@ -24,6 +24,9 @@ pub struct Plan {
     pub cycles_per_folder: usize,
     /// Latest moment of a kill after the server serves, in milliseconds.
     pub window_ms: u64,
+    /// Of the write-ahead log, so many percent are cut off after each kill, as if they had never
+    /// reached the disk. 0 for none; with any other number the run must fail, which tests the check.
+    pub lose_percent: u64,
     /// How much happens.
     pub size: Size,
     /// Repeats the choices.
@@ -104,7 +107,19 @@ async fn cycle_once(
     sleep(dice.millis(0, plan.window_ms)).await;
     server.kill().await?;
     run.hush().await?;
+    lose(run.folder(), plan.lose_percent)?;
     Ok(Vec::new())
+}
+
+/// Cuts the end of the write-ahead log off.
+fn lose(folder: &Path, percent: u64) -> Result<(), anyhow::Error> {
+    let log = folder.join("evenhand.db-wal");
+    if percent > 0 && log.exists() {
+        let log = OpenOptions::new().write(true).open(log)?;
+        let bytes = log.metadata()?.len();
+        log.set_len(bytes * 100_u64.saturating_sub(percent) / 100)?;
+    }
+    Ok(())
 }
 
 async fn kill_while_starting(run: &mut Run, dice: &mut Dice) -> Result<(), anyhow::Error> {

@@ -39,6 +39,10 @@ enum Command {
         /// Latest moment of a kill, in milliseconds after the server serves.
         #[arg(long, default_value_t = 1500)]
         window_ms: u64,
+        /// Cuts so many percent of the write-ahead log off after each kill. The run must then fail:
+        /// it tests the check.
+        #[arg(long, default_value_t = 0)]
+        lose_percent: u64,
         #[command(flatten)]
         people: People,
     },
@@ -102,10 +106,17 @@ async fn main() -> Result<ExitCode, anyhow::Error> {
     let Arguments { evenhand, seed, model, command } = Arguments::parse();
     let program = Program { model, ..Program::new(&evenhand) };
     match command {
-        Command::Kill { cycles, cycles_per_folder, window_ms, people } => {
+        Command::Kill { cycles, cycles_per_folder, window_ms, lose_percent, people } => {
             let mut progress = Progress::new("kill", cycles);
-            let size = people.size();
-            let plan = kill::Plan { program, cycles, cycles_per_folder, window_ms, size, seed };
+            let plan = kill::Plan {
+                program,
+                cycles,
+                cycles_per_folder,
+                window_ms,
+                lose_percent,
+                size: people.size(),
+                seed,
+            };
             let ended = kill::run(&plan, &mut progress).await?;
             Ok(say("kill", seed, &ended, &progress))
         }

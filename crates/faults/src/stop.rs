@@ -102,3 +102,31 @@ fn in_vain(history: &History, served_from: &[u64]) -> Vec<Violation> {
     };
     tries.into_iter().filter_map(breach).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Action;
+
+    fn unanswered_at(start_us: u64) -> Call {
+        Call {
+            actor: "shop".to_owned(),
+            key: "k1".to_owned(),
+            action: Action::Cancel { ticket: "t1".to_owned() },
+            start_us,
+            end_us: start_us + 1,
+            outcome: Outcome::Unknown { why: "reset".to_owned() },
+        }
+    }
+
+    #[test]
+    fn one_try_in_vain_for_each_server_is_no_breach() {
+        let history = |starts: [u64; 2]| History {
+            calls: starts.map(unanswered_at).into(),
+            ..History::default()
+        };
+        let served_from = [10, 20];
+        assert_eq!(in_vain(&history([15, 25]), &served_from), []);
+        assert_eq!(in_vain(&history([15, 16]), &served_from).len(), 1);
+    }
+}

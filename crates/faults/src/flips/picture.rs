@@ -126,3 +126,22 @@ pub(super) async fn remembers(
         Err(status) => Err(status),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(parts: &[(&str, u8)]) -> Picture {
+        Picture(parts.iter().map(|(name, byte)| ((*name).to_owned(), vec![*byte])).collect())
+    }
+
+    #[test]
+    fn what_is_different_missing_or_new_is_told_by_its_kind() {
+        let one = picture(&[("entry a", 1), ("ticket a", 1), ("ticket b", 1)]);
+        let other = picture(&[("entry a", 1), ("ticket a", 2), ("ticket c", 1)]);
+        let told = one.differences(&other);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.contains(&"ticket: 1 missing, for example ticket b".to_owned()));
+        assert_eq!(one.differences(&one), Vec::<String>::new());
+    }
+}
