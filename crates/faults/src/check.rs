@@ -123,6 +123,12 @@ pub fn check(history: &History, stored: &Stored) -> Vec<Violation> {
     violations
 }
 
+/// Returns how many calls have taken effect though nobody was told so yet.
+#[must_use]
+pub fn done_untold(history: &History, stored: &Stored) -> usize {
+    calls::done_untold(history, &Journal::new(stored))
+}
+
 /// Entries of all tickets, by sequence number and by what they are about.
 struct Journal<'a> {
     /// Each entry with its ticket, in the order of the sequence numbers.

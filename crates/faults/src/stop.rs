@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::{net::TcpStream, time::sleep};
 
 use crate::{
-    check::{Rule, Violation},
+    check::{self, Rule, Violation},
     history::{Call, History, Outcome},
     progress::Progress,
     random::Dice,
@@ -54,6 +54,12 @@ async fn cycles(
     let mut served_from = Vec::new();
     for _ in 0..plan.cycles {
         let server = run.start().await?;
+        let violations = run.check(&server, false).await;
+        if !violations.is_empty() {
+            return Ok(violations);
+        }
+        let untold = check::done_untold(&run.book.history(), run.stored());
+        run.figures.add("done_and_not_told", untold);
         // Somebody who connects and says nothing must not keep it from stopping.
         let silent = TcpStream::connect(&server.address).await?;
         served_from.push(run.book.now_us());

@@ -108,6 +108,16 @@ pub(super) fn check(
     }
 }
 
+/// Counts keys without an answer whose entry is there. Keys that ask for the same thing count once.
+pub(super) fn done_untold(history: &History, journal: &Journal<'_>) -> usize {
+    let keys = by_key(history);
+    let open = keys.values().filter(|attempts| attempts.known == Known::Either);
+    let mut slots: Vec<Slot> = open.filter_map(Attempts::first).map(slot).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots.iter().filter(|slot| journal.slots.contains_key(*slot)).count()
+}
+
 /// Checks that a key leads to one ticket, and is answered the same again.
 fn one_key(attempts: &Attempts<'_>, violations: &mut Vec<Violation>) {
     let Some(first) = attempts.first() else { return };

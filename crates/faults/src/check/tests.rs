@@ -1,6 +1,6 @@
 //! Each rule is broken on purpose, and must say so.
 
-use super::{Rule, check, kept};
+use super::{Rule, check, done_untold, kept};
 use crate::history::{
     Action, Call, Decision, Entry, History, Outcome, Seen, Session, Status, Stored, StoredTicket,
 };
@@ -155,6 +155,14 @@ fn an_unanswered_submit_may_be_there_or_not() {
         stored.tickets.truncate(1);
     });
     assert_eq!(gone, []);
+}
+
+#[test]
+fn what_was_done_and_never_told_is_counted() {
+    let (mut history, stored) = day();
+    assert_eq!(done_untold(&history, &stored), 0);
+    history.calls[8].outcome = unknown();
+    assert_eq!(done_untold(&history, &stored), 1);
 }
 
 #[test]
