@@ -172,7 +172,7 @@ impl Engine {
         }
         let started = Instant::now();
         let mut committed = self.store.commit(batch);
-        if committed.as_ref().is_err_and(store::Error::is_full) && self.disk_is_full() {
+        if committed.as_ref().is_err_and(store::Error::is_full) && self.disk_is_full(batch) {
             committed = self.store.commit(batch);
         }
         committed?;
@@ -224,7 +224,13 @@ impl Engine {
                 self.create_workspace(&id, settings, actor.as_ref(), now, batch)?;
                 return Ok(self.receipt(id, None, idempotency, now, batch));
             }
+            // What is left is for people's actions; what is not read now is read later.
             Action::Submit { .. } if self.disk_full_since.is_some() => {
+                return Err(Error::DiskFull);
+            }
+            Action::Route(input)
+                if self.disk_full_since.is_some() && matches!(*input, Input::Read { .. }) =>
+            {
                 return Err(Error::DiskFull);
             }
             Action::Submit { intake, payload } => {

@@ -34,6 +34,16 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Returns about how many bytes it takes on the disk, at most.
+    #[must_use]
+    pub fn bytes_about(&self) -> u64 {
+        let text = |new: &NewTicket| new.payload.subject.len() + new.payload.body.len();
+        let texts: usize = self.received.iter().map(text).sum();
+        // Pages of the tables and indexes that a row touches.
+        let rows = self.entries.len() + self.tickets.len() + self.used.len();
+        2 * texts as u64 + 8_192 * (rows as u64 + 8)
+    }
+
     /// Returns whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -13,7 +13,7 @@ const FILE: &str = "evenhand.reserve";
 /// How much room is held: what some thousands of agents' actions take, each in a commit of its own.
 const RESERVE_BYTES: u64 = 64 << 20;
 /// On a small disk no more than this part of what is free.
-const FREE_PART: u64 = 8;
+const FREE_PART: u64 = 4;
 /// A reserve smaller than this is none.
 const RESERVE_BYTES_MIN: u64 = 128 << 10;
 
@@ -36,13 +36,10 @@ impl Reserve {
         reserve
     }
 
-    /// Gives the room up; returns whether there was any.
-    pub(super) fn give_up(&mut self) -> bool {
-        if !self.held {
-            return false;
-        }
-        self.held = false;
-        remove_file(&self.path).is_ok()
+    /// Gives the room up; returns how many bytes there were.
+    pub(super) fn give_up(&mut self) -> u64 {
+        let was_held = std::mem::take(&mut self.held);
+        if was_held && remove_file(&self.path).is_ok() { self.bytes } else { 0 }
     }
 
     /// Takes the room again; returns whether it is held.
@@ -76,9 +73,9 @@ mod tests {
         let mut reserve = Reserve::new(folder.path());
         let size = || folder.path().join(FILE).metadata().map(|file| file.len()).unwrap_or(0);
         assert!(reserve.held && size() >= RESERVE_BYTES_MIN);
-        assert!(reserve.give_up());
+        assert!(reserve.give_up() >= RESERVE_BYTES_MIN);
         assert_eq!(size(), 0);
-        assert!(!reserve.give_up(), "there is nothing left");
+        assert_eq!(reserve.give_up(), 0, "there is nothing left");
         assert!(reserve.regain());
         assert!(size() >= RESERVE_BYTES_MIN);
         let again = Reserve::new(folder.path());

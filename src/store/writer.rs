@@ -73,9 +73,8 @@ pub trait Durable: Send {
     /// What the database says; nothing is kept then.
     fn keep(&mut self, part: &StatePart) -> Result<(), Error>;
 
-    /// Gives up the room that is held back for a full disk; returns whether there was any, so that what failed
-    /// may work now.
-    fn give_up_reserve(&mut self) -> bool;
+    /// Gives up the room that is held back for a full disk; returns how many bytes there are now.
+    fn give_up_reserve(&mut self) -> u64;
 
     /// Holds room back again; returns whether there is enough, so that new tickets may come.
     fn regain_reserve(&mut self) -> bool;
@@ -232,8 +231,8 @@ impl Durable for Store {
         })
     }
 
-    fn give_up_reserve(&mut self) -> bool {
-        self.reserve.as_mut().is_some_and(Reserve::give_up)
+    fn give_up_reserve(&mut self) -> u64 {
+        self.reserve.as_mut().map_or(0, Reserve::give_up)
     }
 
     fn regain_reserve(&mut self) -> bool {

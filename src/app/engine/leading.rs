@@ -165,9 +165,10 @@ impl Engine {
         }
     }
 
-    /// Notes that the disk is full; returns whether there is room now for what failed.
-    pub(super) fn disk_is_full(&mut self) -> bool {
-        let there_is_room = self.store.give_up_reserve();
+    /// Notes that the disk is full; returns whether there is room now for what failed. A batch of many new tickets
+    /// is not worth the room that agents will need.
+    pub(super) fn disk_is_full(&mut self, batch: &Batch) -> bool {
+        let there_is_room = self.store.give_up_reserve() / 2 > batch.bytes_about();
         tracing::error!(there_is_room, "the disk is full; new tickets are refused");
         self.disk_full_since = Some(Instant::now());
         metrics::disk_full(true);
