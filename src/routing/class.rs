@@ -83,7 +83,7 @@ fn has(profile: &AgentProfile, wanted: &SkillLevel) -> bool {
 }
 
 /// Returns the ways to meet a requirement.
-fn ways(need: &Requirement) -> impl Iterator<Item = (&SkillId, u8)> {
+pub(super) fn ways(need: &Requirement) -> impl Iterator<Item = (&SkillId, u8)> {
     let others = need.alternatives.iter().map(|level| (&level.skill, level.proficiency_min));
     std::iter::once((&need.skill, need.proficiency_min)).chain(others)
 }

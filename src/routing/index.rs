@@ -9,7 +9,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     agents::{AgentState, Agents, Duty, Room},
-    class::{Class, Ladder, LadderSpec, Pace, Rung, Spec, specs},
+    class::{Class, Ladder, LadderSpec, Pace, Rung, Spec, specs, ways},
     free::{Bucket, FreeKey, Standing},
     slab::{AgentKey, ClassKey, LadderKey, Lookup, Number, Slab},
 };
@@ -35,8 +35,8 @@ pub(super) struct MatchIndex {
     /// Which classes are there depends on what was looked ahead at; the paces must not.
     paces: BTreeMap<Spec, Pace>,
     pace_count: usize,
-    /// Who has a skill, at whatever proficiency, by number.
-    holders: BTreeMap<SkillId, Vec<AgentKey>>,
+    /// Who has a skill and at what proficiency, by number.
+    holders: BTreeMap<SkillId, Vec<(AgentKey, u8)>>,
     /// Memberships of all agents.
     membership_count: usize,
     /// Memberships and ladders beyond which unused ones are looked for, if above the limits.
@@ -118,6 +118,16 @@ impl Entry {
     }
 }
 
+/// Returns by how much an agent exceeds what is needed, in the way that spends least; `None` when no
+/// way is met. A way is who has the skill, at which proficiency, and the lowest that will do.
+fn spare(agent: AgentKey, ways: &[(&[(AgentKey, u8)], u8)]) -> Option<u32> {
+    let spares = ways.iter().filter_map(|(holders, min)| {
+        let at = holders.binary_search_by_key(&agent, |(key, _)| *key).ok()?;
+        holders.get(at)?.1.checked_sub(*min)
+    });
+    spares.min().map(u32::from)
+}
+
 impl MatchIndex {
     /// Returns the ladder for what is wanted; makes it if there is none.
     pub(super) fn ladder(&mut self, wanted: LadderSpec, policy: &Policy) -> LadderKey {
@@ -177,13 +187,30 @@ impl MatchIndex {
         let pace = self.paces.remove(spec);
         let key = self.classes.insert(Class { pace, ..Class::new(spec.clone(), policy) });
         self.by_spec.insert(spec.clone(), key);
-        let candidates: Vec<AgentKey> = match (&spec.only, self.rarest(spec)) {
-            (Some(only), _) => agents.key(only).into_iter().collect(),
-            (None, Some(need)) => self.holders(need),
-            (None, None) => agents.keys().collect(),
-        };
-        candidates.into_iter().for_each(|agent| self.try_fit(key, agent, agents));
+        match (&spec.only, self.rarest(spec)) {
+            (Some(only), _) => {
+                let only = agents.key(only);
+                only.into_iter().for_each(|agent| self.try_fit(key, agent, agents));
+            }
+            (None, Some(rarest)) => {
+                for (agent, surplus) in self.skilled(spec, rarest) {
+                    self.join(key, agent, surplus, agents);
+                }
+            }
+            (None, None) => agents.keys().for_each(|agent| self.join(key, agent, 0, agents)),
+        }
         key
+    }
+
+    /// Returns who has the skills, and by how much more than needed in sum. It looks at the holders of
+    /// skills and not at profiles: there are many classes, and profiles lie far apart.
+    fn skilled(&self, spec: &Spec, rarest: &Requirement) -> Vec<(AgentKey, u32)> {
+        let way = |(skill, min): (_, u8)| Some((self.holders.get(skill)?.as_slice(), min.max(1)));
+        let needs: Vec<Vec<_>> =
+            spec.needs.iter().map(|need| ways(need).filter_map(way).collect()).collect();
+        let surplus = |agent| needs.iter().map(|ways| spare(agent, ways)).sum::<Option<u32>>();
+        let holders = self.holders(rarest).into_iter();
+        holders.filter_map(|agent| Some((agent, surplus(agent)?))).collect()
     }
 
     /// Returns the requirement that the fewest agents come near to.
@@ -197,7 +224,7 @@ impl MatchIndex {
     /// Returns who has one of the skills of a requirement, by number.
     pub(super) fn holders(&self, need: &Requirement) -> Vec<AgentKey> {
         let lists = need.skills().filter_map(|skill| self.holders.get(skill));
-        let mut holders: Vec<AgentKey> = lists.flatten().copied().collect();
+        let mut holders: Vec<AgentKey> = lists.flatten().map(|(key, _)| *key).collect();
         holders.sort_unstable();
         holders.dedup();
         holders
@@ -205,20 +232,27 @@ impl MatchIndex {
 
     /// Puts an agent into a class if the profile fits.
     fn try_fit(&mut self, class_key: ClassKey, agent_key: AgentKey, agents: &Agents) {
+        let class = self.classes.get(class_key);
+        let (Some(class), Some(agent)) = (class, agents.get(agent_key)) else { return };
+        if class.spec.obstacle(&agent.profile).is_none() {
+            let surplus = class.spec.surplus(&agent.profile);
+            self.join(class_key, agent_key, surplus, agents);
+        }
+    }
+
+    /// Puts an agent whose profile fits into a class.
+    fn join(&mut self, class_key: ClassKey, agent_key: AgentKey, surplus: u32, agents: &Agents) {
         let (Some(class), Some(agent)) = (self.classes.get_mut(class_key), agents.get(agent_key))
         else {
             return;
         };
         let profile = &agent.profile;
-        if class.spec.obstacle(profile).is_some() {
-            return;
-        }
         let Some(seat) = self.seats.get_mut(agent_key.index()) else { return };
         let membership = Membership {
             class: class_key,
             units: profile.units(&class.spec.channel),
             interruptible: class.interruptible,
-            surplus: class.spec.surplus(profile),
+            surplus,
             preferred_missing: class.spec.preferred_missing(profile),
         };
         if let Err(at) = class.fit.binary_search(&agent_key) {
@@ -289,7 +323,7 @@ impl MatchIndex {
     pub(super) fn remove_agent(&mut self, key: AgentKey, profile: &AgentProfile) {
         for skill in profile.skills.keys() {
             let Some(holders) = self.holders.get_mut(skill) else { continue };
-            if let Ok(at) = holders.binary_search(&key) {
+            if let Ok(at) = holders.binary_search_by_key(&key, |(key, _)| *key) {
                 holders.remove(at);
             }
         }
@@ -316,10 +350,10 @@ impl MatchIndex {
         if self.seats.len() <= key.index() {
             self.seats.resize_with(key.index() + 1, Seat::default);
         }
-        for skill in agents.get(key).into_iter().flat_map(|agent| agent.profile.skills.keys()) {
+        for (skill, level) in agents.get(key).into_iter().flat_map(|agent| &agent.profile.skills) {
             let holders = self.holders.entry(skill.clone()).or_default();
-            if let Err(at) = holders.binary_search(&key) {
-                holders.insert(at, key);
+            if let Err(at) = holders.binary_search_by_key(&key, |(key, _)| *key) {
+                holders.insert(at, (key, *level));
             }
         }
         for class in self.classes.keys() {
