@@ -6,6 +6,9 @@
 //!
 //! `cargo bench --bench routing -- batch` lets tickets come to as many free agents, one after another and
 //! gathered for a batch: what the batch costs, and what it gains.
+//!
+//! `cargo bench --bench routing -- snapshot` writes the state as bytes and reads it again, with readings
+//! whose numbers have as many digits as a model's.
 
 #![expect(clippy::expect_used, reason = "a failed benchmark should panic")]
 
@@ -67,6 +70,9 @@ static ALLOCATOR: Counting = Counting;
 fn main() {
     if std::env::args().any(|argument| argument == "batch") {
         return batches();
+    }
+    if std::env::args().any(|argument| argument == "snapshot") {
+        return snapshots();
     }
     let numbers: Vec<usize> =
         std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
@@ -137,6 +143,39 @@ fn batches() {
     }
 }
 
+/// The state as bytes, and back: how many bytes, and how long it takes.
+fn snapshots() {
+    println!(
+        "{:>9} {:>7} {:>12} {:>9} {:>9} {:>9}",
+        "tickets", "agents", "bytes", "B/ticket", "write ms", "read ms"
+    );
+    for (tickets, agents) in [(1_000, 100), (100_000, 10_000), (1_000_000, 10_000)] {
+        let mut world = World::new(agents);
+        world.digits = true;
+        world.fill(tickets);
+        world.run(STEPS / 10);
+        let mut millis = [f64::INFINITY; 2];
+        let mut bytes = Vec::new();
+        for _ in 0..3 {
+            let started = Instant::now();
+            bytes = world.state.to_snapshot().expect("it can be written");
+            millis[0] = millis[0].min(started.elapsed().as_secs_f64() * 1e3);
+            let started = Instant::now();
+            let restored = State::from_snapshot(&bytes).expect("it can be read");
+            millis[1] = millis[1].min(started.elapsed().as_secs_f64() * 1e3);
+            assert!(restored == world.state, "a snapshot gives the state");
+        }
+        let tickets = world.state.ticket_count();
+        println!(
+            "{tickets:>9} {agents:>7} {:>12} {:>9.1} {:>9.1} {:>9.1}",
+            bytes.len(),
+            bytes.len() as f64 / tickets as f64,
+            millis[0],
+            millis[1],
+        );
+    }
+}
+
 struct Figures {
     events_per_second: f64,
     nanos: Vec<u64>,
@@ -164,6 +203,8 @@ struct World {
     /// Proficiency beyond what is needed, and idle time, of those who were offered tickets.
     surplus: u64,
     idle_ms: u64,
+    /// Whether the numbers of readings have all their digits.
+    digits: bool,
 }
 
 fn skill(index: usize) -> SkillId {
@@ -189,6 +230,7 @@ impl World {
             decision_bytes: 0,
             surplus: 0,
             idle_ms: 0,
+            digits: false,
         };
         world.step(Input::SetWorkspace { settings: WorkspaceSettings::default(), expected: None });
         for index in 0..SKILLS {
@@ -251,8 +293,28 @@ impl World {
         };
         let intent = self.random.random_range(LANGUAGES..SKILLS);
         let urgency = Urgency::ALL[self.random.random_range(0..4)];
+        let mut reading = reading(intent, urgency);
+        if self.digits {
+            self.draw_digits(&mut reading);
+        }
         self.step(Input::Receive { ticket: ticket.clone(), intake });
-        self.step(Input::Read { ticket, reading: reading(intent, urgency) });
+        self.step(Input::Read { ticket, reading });
+    }
+
+    fn draw_digits(&mut self, reading: &mut Reading) {
+        let intents = reading.intents.iter_mut().map(|intent| &mut intent.probability);
+        let scores = [
+            &mut reading.out_of_scope_score,
+            &mut reading.sentiment_score,
+            &mut reading.urgency_score,
+            &mut reading.urgency_confidence,
+        ];
+        let all = intents.chain(scores).chain(&mut reading.sentiment_probabilities);
+        all.for_each(|number| *number *= self.random.random_range(0.9..1.0));
+        for evidence in &mut reading.evidence {
+            // These are told to three decimals.
+            evidence.weight = f64::from(self.random.random_range(1..5_000)) / 1000.0;
+        }
     }
 
     /// Lets tickets come in until so many wait.

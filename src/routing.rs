@@ -9,6 +9,7 @@
 //! - `plan`: from a reading and a policy to what is looked for
 //! - `class`, `queue`, `free`, `index`: tickets of equal needs, who waits, who is free; `slab`: by number
 //! - `queries`: what people ask about the queue
+//! - `snapshot`: the state as bytes, and back
 //! - `matching` and `batch` (with `assignment`): who is asked for which ticket; `decide`: why
 
 mod agents;
@@ -25,6 +26,7 @@ mod plan;
 mod queries;
 mod queue;
 mod slab;
+mod snapshot;
 mod state;
 mod step;
 mod tickets;
@@ -35,6 +37,7 @@ mod tests;
 pub use agents::AgentState;
 pub use input::{AgentWrite, Input, Rejection, Transfer};
 pub use queries::{Estimate, Unstaffed};
+pub use snapshot::SnapshotError;
 pub use state::State;
 pub use step::step;
 pub use tickets::OpenTicket;

@@ -53,6 +53,24 @@ impl Agents {
         self.in_order.len()
     }
 
+    pub(super) fn slots(&self) -> &Slab<AgentKey, AgentState> {
+        &self.slots
+    }
+
+    /// Puts agents back by number; `None` when two have the same name.
+    pub(super) fn restored(slots: Slab<AgentKey, AgentState>) -> Option<Self> {
+        let mut names = Index::default();
+        let mut in_order = BTreeMap::new();
+        for (key, agent) in slots.iter() {
+            let id = &agent.profile.agent;
+            names.insert(id.clone(), key);
+            if in_order.insert(id.clone(), key).is_some() {
+                return None;
+            }
+        }
+        Some(Self { slots, names, in_order })
+    }
+
     /// Returns the numbers in the order of the identifiers.
     pub(super) fn keys(&self) -> impl Iterator<Item = AgentKey> {
         self.in_order.values().copied()

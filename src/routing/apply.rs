@@ -2,6 +2,7 @@
 //!
 //! An event about something unknown changes nothing: `step` never writes one.
 
+mod entering;
 mod links;
 mod tickets;
 

@@ -126,6 +126,38 @@ impl<K: Number, T> Slab<K, T> {
         self.made as usize - self.vacant.len()
     }
 
+    /// Returns the numbers that are free; the last is given out first.
+    pub(super) fn vacant(&self) -> &[u32] {
+        &self.vacant
+    }
+
+    /// Makes a slab in which the `vacant` of `made` numbers are free, each once. The others get what
+    /// `next` returns, by ascending number.
+    ///
+    /// # Errors
+    /// Those of `next`.
+    pub(super) fn restored<E>(
+        made: u32,
+        vacant: Vec<u32>,
+        mut next: impl FnMut(K) -> Result<T, E>,
+    ) -> Result<Self, E> {
+        let mut free = vacant.clone();
+        free.sort_unstable();
+        let mut free = free.into_iter().peekable();
+        let mut chunks: Vec<Vec<Option<T>>> = Vec::new();
+        for index in 0..made {
+            if index as usize == chunks.len() * CHUNK {
+                chunks.push(Vec::with_capacity(CHUNK));
+            }
+            let is_free = free.next_if_eq(&index).is_some();
+            let slot = if is_free { None } else { Some(next(K::new(index))?) };
+            if let Some(last) = chunks.last_mut() {
+                last.push(slot);
+            }
+        }
+        Ok(Self { chunks, vacant, made, keys: PhantomData })
+    }
+
     /// Returns the values by ascending number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &T)> {
         let slots = self.chunks.iter().flatten().zip(0u32..);
@@ -217,10 +249,9 @@ impl<N: AsRef<str> + Hash + Eq, K: Copy> Index<N, K> {
         self.0.get(Self::shard(name))?.get(name).copied()
     }
 
-    pub(super) fn insert(&mut self, name: N, key: K) {
-        if let Some(shard) = self.0.get_mut(Self::shard(&name)) {
-            shard.insert(name, key);
-        }
+    /// Returns the number the name had before.
+    pub(super) fn insert(&mut self, name: N, key: K) -> Option<K> {
+        self.0.get_mut(Self::shard(&name))?.insert(name, key)
     }
 
     pub(super) fn remove(&mut self, name: &N) -> Option<K> {

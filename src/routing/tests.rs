@@ -1,10 +1,10 @@
 //! Tests of the routing core.
 
 mod corners;
-mod days;
+pub(super) mod days;
 mod features;
 mod oracle;
 mod properties;
 mod stories;
 mod theory;
-mod world;
+pub(super) mod world;

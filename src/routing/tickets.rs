@@ -56,6 +56,21 @@ impl Tickets {
     pub(super) fn iter(&self) -> impl Iterator<Item = (TicketKey, &OpenTicket)> {
         self.slots.iter()
     }
+
+    pub(super) fn slots(&self) -> &Slab<TicketKey, OpenTicket> {
+        &self.slots
+    }
+
+    /// Puts tickets back by number; `None` when two have the same name.
+    pub(super) fn restored(slots: Slab<TicketKey, OpenTicket>) -> Option<Self> {
+        let mut names = Index::default();
+        for (key, open) in slots.iter() {
+            if names.insert(open.ticket.clone(), key).is_some() {
+                return None;
+            }
+        }
+        Some(Self { slots, names })
+    }
 }
 
 impl PartialEq for Tickets {

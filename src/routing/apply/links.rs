@@ -36,7 +36,7 @@ impl State {
         self.index.count(ladder, 1);
     }
 
-    fn ladder_of(&mut self, key: TicketKey) -> Option<LadderKey> {
+    pub(super) fn ladder_of(&mut self, key: TicketKey) -> Option<LadderKey> {
         let open = self.tickets.get(key)?;
         let (plan, policy) = (open.plan.as_ref()?, self.policy.as_ref()?);
         let liked = open.intake.preferred_agent.as_ref().filter(|_| open.waits_for_liked);
@@ -96,19 +96,24 @@ impl State {
 
     /// Enters a ticket where it belongs now, and takes it out of where it was.
     pub(super) fn relink(&mut self, key: TicketKey) {
+        self.reach(key);
         let Some(open) = self.tickets.get(key) else { return };
-        if let (Some(policy), Some(ladder), Status::Queued) =
-            (&self.policy, open.links.ladder, open.status)
-        {
-            let step = usize::try_from(open.relaxation_step).unwrap_or(usize::MAX);
-            self.index.step_on(ladder, step, policy, &self.agents);
-        }
         let links = self.links_of(open);
         let Some(open) = self.tickets.get_mut(key) else { return };
         let before = std::mem::replace(&mut open.links, links.clone());
         let spots =
             [&before, &links].map(|links| Some((links.spot?, open.spot(key, &links.spot?))));
         self.move_links(key, spots, before, links);
+    }
+
+    /// Makes the class that a waiting ticket is in, if it is the first there.
+    pub(super) fn reach(&mut self, key: TicketKey) {
+        let open = self.tickets.get(key).filter(|open| open.status == Status::Queued);
+        let ladder = open.and_then(|open| Some((open.links.ladder?, open.relaxation_step)));
+        if let (Some((ladder, step)), Some(policy)) = (ladder, &self.policy) {
+            let step = usize::try_from(step).unwrap_or(usize::MAX);
+            self.index.step_on(ladder, step, policy, &self.agents);
+        }
     }
 
     /// Takes a ticket that is closed out of everything.
@@ -137,19 +142,16 @@ impl State {
                 class.waiting.insert(&spot);
             }
         }
+        let (old, new) = (ticket_timers(key, &before), ticket_timers(key, &after));
         self.recount(before.counted, after.counted);
-        for (old, new, timer) in [
-            (before.age_due, after.age_due, Timer::Age(key)),
-            (before.offer_due, after.offer_due, Timer::Offer(key)),
-            (before.backoff_due, after.backoff_due, Timer::Backoff(key)),
-        ] {
+        for ((old, timer), (new, _)) in old.into_iter().zip(new) {
             if old != new {
                 self.rearm(old, new, timer);
             }
         }
     }
 
-    fn recount(&mut self, before: Option<Arc<Plan>>, after: Option<Arc<Plan>>) {
+    pub(super) fn recount(&mut self, before: Option<Arc<Plan>>, after: Option<Arc<Plan>>) {
         if before.as_ref().map(|plan| &plan.route) == after.as_ref().map(|plan| &plan.route) {
             return;
         }
@@ -166,7 +168,7 @@ impl State {
         }
     }
 
-    fn links_of(&self, open: &OpenTicket) -> Links {
+    pub(super) fn links_of(&self, open: &OpenTicket) -> Links {
         let Some(policy) = &self.policy else { return Links::default() };
         let waits = open.status == Status::Queued;
         let head_start_secs = open.plan.as_ref().map_or(0, |plan| plan.head_start_secs);
@@ -222,4 +224,13 @@ impl State {
             Some(hours) => hours.after_open(from, u64::from(secs) * 1000),
         }
     }
+}
+
+/// Returns the timers of a ticket and when each is due.
+pub(super) fn ticket_timers(key: TicketKey, links: &Links) -> [(Option<UnixMillis>, Timer); 3] {
+    [
+        (links.age_due, Timer::Age(key)),
+        (links.offer_due, Timer::Offer(key)),
+        (links.backoff_due, Timer::Backoff(key)),
+    ]
 }

@@ -16,6 +16,7 @@ use crate::{
         policy::{AgentChoice, OccupancyCeiling, Policy, SkillLevel, TicketOrder},
         reading::{Reading, Urgency},
         ticket::{Intake, Outcome, Resolution, Status},
+        time::UnixMillis,
     },
     routing::{AgentWrite, Input, State, Transfer},
 };
@@ -24,20 +25,20 @@ pub(super) const AGENTS: [&str; 5] = ["ana", "bo", "cy", "di", "ed"];
 const SKILLS: [&str; 4] = ["billing", "orders", "spanish", "triage"];
 
 /// A world that remembers every offer ever made, to answer late.
-pub(super) struct Day {
-    pub(super) world: World,
+pub(in crate::routing) struct Day {
+    pub(in crate::routing) world: World,
     random: StdRng,
     tickets: usize,
     offers: Vec<(OfferId, AgentId)>,
     oracle: Oracle,
     /// Accepted inputs, to run the day again.
-    inputs: Vec<(crate::domain::time::UnixMillis, Input)>,
+    pub(in crate::routing) inputs: Vec<(UnixMillis, Input)>,
     features: bool,
 }
 
 impl Day {
     /// Begins a day; with `features`, under a policy that uses whatever there is.
-    pub(super) fn new(seed: u64, features: bool) -> Self {
+    pub(in crate::routing) fn new(seed: u64, features: bool) -> Self {
         let world = World::new();
         let random = StdRng::seed_from_u64(seed);
         let mut day = Self {
@@ -76,7 +77,7 @@ impl Day {
     }
 
     /// Lets something happen; returns how many events came of it.
-    pub(super) fn act(&mut self) -> usize {
+    pub(in crate::routing) fn act(&mut self) -> usize {
         let before = self.world.journal.len();
         if let Some(input) = self.input() {
             self.put(input);

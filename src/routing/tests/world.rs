@@ -18,10 +18,10 @@ use crate::{
 pub(super) const START: UnixMillis = UnixMillis(1_000_000);
 
 /// A state with its journal and a clock that only moves forward.
-pub(super) struct World {
-    pub(super) state: State,
-    pub(super) journal: Vec<(UnixMillis, Event)>,
-    pub(super) now: UnixMillis,
+pub(in crate::routing) struct World {
+    pub(in crate::routing) state: State,
+    pub(in crate::routing) journal: Vec<(UnixMillis, Event)>,
+    pub(in crate::routing) now: UnixMillis,
 }
 
 impl World {
