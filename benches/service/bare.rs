@@ -20,8 +20,8 @@ pub(crate) struct Bare {
 fn rows_of(table: &str) -> String {
     let number = if matches!(table, "journal" | "idempotency") { "sequence" } else { "number" };
     format!(
-        "SELECT j.at AS moment, t.* FROM {table} t JOIN journal j
-             ON j.workspace = t.workspace AND j.sequence = t.{number} AND j.kind = 'ticket_received'
+        "SELECT j.at AS moment, t.* FROM {table} t CROSS JOIN journal j
+             WHERE j.workspace = t.workspace AND j.sequence = t.{number} AND j.kind = 'ticket_received'
          ORDER BY 1"
     )
 }

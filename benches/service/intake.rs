@@ -15,7 +15,7 @@ use crate::{bare, server::Server};
 
 /// Tickets of one bulk stream, and streams at once.
 const BULK: usize = 256;
-const STREAMS: usize = 8;
+const STREAMS: usize = 4;
 /// Tickets before anything is measured, and those that are, by engine.
 const WARM: usize = 4 * 1024;
 const MEASURED: [usize; 2] = [120 * 1024, 48 * 1024];

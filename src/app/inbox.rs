@@ -20,8 +20,11 @@ const SUBMISSIONS_MAX: usize = 4096;
 const ACTIONS_PER_COMMIT: usize = 256;
 /// Most readings that become durable together.
 const READINGS_PER_COMMIT: usize = 128;
+/// Most readings beside a full share of submissions: in a flood tickets are made durable first, and read as fast
+/// as that leaves room for.
+const READINGS_IN_FLOOD: usize = 32;
 /// Most submissions that become durable together.
-const SUBMISSIONS_PER_COMMIT: usize = 256;
+const SUBMISSIONS_PER_COMMIT: usize = 512;
 
 /// Something for the engine to do.
 pub(super) enum Work {
@@ -161,9 +164,11 @@ impl Outlet {
             () = tokio::time::sleep(patience) => None,
         };
         let mut work: Vec<Work> = first.into_iter().collect();
+        let flood = self.submissions.len() >= SUBMISSIONS_PER_COMMIT;
+        let readings = if flood { READINGS_IN_FLOOD } else { READINGS_PER_COMMIT };
         let ended = [
             top_up(&mut self.actions, "actions", &mut work, ACTIONS_PER_COMMIT),
-            top_up(&mut self.readings, "readings", &mut work, READINGS_PER_COMMIT),
+            top_up(&mut self.readings, "readings", &mut work, readings),
             top_up(&mut self.submissions, "submissions", &mut work, SUBMISSIONS_PER_COMMIT),
         ];
         let over = ended.into_iter().all(|ended| ended) && work.is_empty();
