@@ -8,9 +8,11 @@
 //! - Groups with too few tickets are shown, but not compared: "not enough evidence" is an answer.
 //! - Comparisons are made in integers, so that exactly four fifths is four fifths.
 //!
-//! [`measure()`] and [`measure_service()`] are the way in; the files beside it hold the definitions.
+//! [`measure()`] and [`measure_service()`] are the way in for live tickets, [`audit()`](audit::audit) for a
+//! log of decisions; the files beside them hold the definitions, each of them once for both.
 
 pub mod alarms;
+pub mod audit;
 pub mod betting;
 mod disparity;
 mod distributions;

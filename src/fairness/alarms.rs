@@ -221,6 +221,30 @@ mod tests {
     }
 
     #[test]
+    fn many_groups_and_measures_together_raise_no_more_false_alarms_than_one() {
+        let alarmed = |seed: u64| {
+            let (mut monitor, mut state) = (Monitor::default(), seed);
+            // Knuth's generator: the high bits are random enough for this.
+            let mut below = |bound: u64| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % bound
+            };
+            for _ in 0..1_000 {
+                let group = ["a", "b", "c", "d"][usize::try_from(below(4)).unwrap()];
+                for (measure, percent) in [("selection", 25), ("sla_breach", 10)] {
+                    monitor.record(Treated { group, measure, hit: below(100) < percent });
+                }
+                monitor.judge();
+            }
+            monitor.standings().iter().any(|standing| standing.alarm.is_some())
+        };
+        let found = (1..=400).filter(|seed| alarmed(*seed)).count();
+        assert!(found <= 20, "{found} of 400");
+    }
+
+    #[test]
     fn an_alarm_carries_what_was_known_when_it_was_raised() {
         let monitor = watched(&[("en", 30), ("es", 10), ("de", 30)], 2_000);
         let standings = monitor.standings();
