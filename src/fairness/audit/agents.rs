@@ -36,6 +36,15 @@ pub struct AgentLoads {
     pub angry_share_chi2: ChiSquare,
 }
 
+/// Compares agents. One agent alone, with tickets of both kinds, has nobody to differ from: no degree
+/// of freedom and no distance, as statistical programs have it.
+fn spread(rates: &[Rate]) -> ChiSquare {
+    match rates {
+        [only] if only.hits() > 0 && only.misses() > 0 => ChiSquare::new(0.0, 0),
+        several => chi_square(several),
+    }
+}
+
 impl AgentLoads {
     /// Counts; `None` when no ticket was assigned to an agent that is named.
     pub(super) fn of(decisions: &[Decision]) -> Option<Self> {
@@ -65,7 +74,7 @@ impl AgentLoads {
             formula_jain_angry: jain_index(&angry),
             max_over_mean_load: max_mean_ratio(&loads),
             max_over_mean_angry: max_mean_ratio(&angry),
-            angry_share_chi2: chi_square(&all),
+            angry_share_chi2: spread(&all),
         })
     }
 }
