@@ -11,6 +11,7 @@
 //! [`measure()`] and [`measure_service()`] are the way in for live tickets, [`audit()`](audit::audit) for a
 //! log of decisions; the files beside them hold the definitions, each of them once for both.
 
+pub mod accumulate;
 pub mod alarms;
 pub mod audit;
 pub mod betting;
