@@ -1,6 +1,6 @@
 //! The measures as lines for people: what they say first, then the figures it stands on.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::{AttributeAudit, Audit, GroupMeasures, Intersection, PairMeasures, family::Family};
 use crate::fairness::{
@@ -82,7 +82,8 @@ fn verdict(name: &str, attribute: &AttributeAudit, lines: &mut Vec<String>) {
         }
         State::NotEnoughEvidence => format!(
             "not enough evidence: no difference found, but {open} of {all} comparisons have too few \
-             tickets to rule out {tolerated:.0} points"
+             tickets to rule out {tolerated:.0} points{}",
+            fair_on(&evidence.comparisons)
         ),
     };
     lines.push(format!("{name}: {said}"));
@@ -92,6 +93,15 @@ fn verdict(name: &str, attribute: &AttributeAudit, lines: &mut Vec<String>) {
     if found.len() > NAMED_MAX {
         lines.push(format!("  and {} more", found.len() - NAMED_MAX));
     }
+}
+
+/// Names the measures on which every group is fair so far.
+fn fair_on(comparisons: &[Standing]) -> String {
+    let open = comparisons.iter().filter(|found| found.state != State::FairSoFar);
+    let open: BTreeSet<&str> = open.map(|found| found.measure).collect();
+    let all: BTreeSet<&str> = comparisons.iter().map(|found| found.measure).collect();
+    let fair: Vec<&str> = all.difference(&open).copied().collect();
+    if fair.is_empty() { String::new() } else { format!("; fair so far on {}", fair.join(", ")) }
 }
 
 fn alarm_line(standing: &Standing) -> String {
@@ -174,7 +184,7 @@ fn impact_lines(attribute: &AttributeAudit, lines: &mut Vec<String>) {
         .map(|(name, impact)| format!("{name} {}", number(impact.impact_ratio)))
         .collect();
     lines.push(if below.is_empty() {
-        format!("  four fifths of {}: no group is selected less often", found.reference)
+        format!("  four fifths: no group is below four fifths of {}", found.reference)
     } else {
         format!(
             "  below four fifths of {}: {} (one look; small groups cross it by chance)",
