@@ -5,9 +5,11 @@
 pub mod backtest;
 pub mod backup;
 pub mod classify;
+pub mod decisions;
 pub mod demo;
 pub mod evaluate;
 pub mod exit_code;
+pub mod fairness;
 pub mod labelled;
 pub mod output;
 pub mod serve;
@@ -43,6 +45,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled tickets.
     Evaluate(evaluate::Args),
+    /// Measure how evenly a log of decisions treats groups of customers.
+    Fairness(fairness::Args),
     /// Try a policy, a team or a day on the routing core, on a virtual clock.
     Simulate(simulate::Args),
     /// Replay real history under another policy.
@@ -79,6 +83,7 @@ pub fn main() -> process::ExitCode {
         Command::Classify(args) => classify::run(&args, cli.format),
         Command::Train(args) => train::run(&args, cli.format),
         Command::Evaluate(args) => evaluate::run(&args, cli.format),
+        Command::Fairness(args) => fairness::run(&args, cli.format),
         Command::Simulate(args) => simulate::run(&args, cli.format),
         Command::Backtest(args) => backtest::run(&args, cli.format),
         Command::Backup(args) => backup::back_up(&args, cli.format),

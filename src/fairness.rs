@@ -8,12 +8,20 @@
 //! - Groups with too few tickets are shown, but not compared: "not enough evidence" is an answer.
 //! - Comparisons are made in integers, so that exactly four fifths is four fifths.
 //!
-//! [`measure()`] and [`measure_service()`] are the way in; the files beside it hold the definitions.
+//! [`measure()`] and [`measure_service()`] are the way in for live tickets, [`audit()`](audit::audit) for a
+//! log of decisions; the files beside them hold the definitions, each of them once for both.
 
+pub mod accumulate;
+pub mod alarms;
+pub mod audit;
+pub mod betting;
 mod disparity;
+mod distributions;
 mod loads;
 mod measure;
+mod proportions;
 mod rates;
+pub mod sequences;
 mod waits;
 
 pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};
@@ -21,5 +29,6 @@ pub use loads::{gini_index, jain_index, max_mean_ratio};
 pub use measure::{
     AttributeMeasures, Options, SegmentMeasures, ServiceMeasures, Verdict, measure, measure_service,
 };
-pub use rates::{Interval, Rate, Z_95};
-pub use waits::{Wait, WaitCurve, WaitMeasures};
+pub use proportions::{ChiSquare, PooledZ, chi_square, fisher_exact, pooled_z};
+pub use rates::{Ends, Interval, Rate, Z_95};
+pub use waits::{Elapsed, Wait, WaitCurve, WaitMeasures};

@@ -148,6 +148,16 @@ pub const PACES_KEPT_MAX: usize = 65_536;
 pub const AHEAD_COUNTED_MAX: usize = 1_000;
 /// Agents who passed on a ticket that it remembers.
 pub const DECLINERS_KEPT_MAX: usize = 32;
+/// Most groups of an attribute in a log of decisions: comparing them takes the square of it for each
+/// different wait.
+pub const AUDIT_GROUPS_MAX: usize = 200;
+/// Most groups of an intersection of attributes in a log of decisions, with those that are empty.
+pub const AUDIT_CELLS_MAX: usize = 10_000;
+/// Most segments of an attribute or intersection that are counted apart, the first by name; the others
+/// are counted together.
+pub const ACCUMULATED_SEGMENTS_MAX: usize = 64;
+/// Most windows that are kept beside the counts since the start.
+pub const ACCUMULATED_WINDOWS_MAX: usize = 24;
 
 /// Entries of a journal after which a new snapshot of its workspace is taken; a start reads no more than these and
 /// those that came while it was taken, some 200,000 a second.

@@ -1,6 +1,6 @@
 //! Shares with their sample size and interval.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// 97.5 % quantile of the standard normal distribution, for two-sided 95 % intervals.
 pub const Z_95: f64 = 1.959_963_984_540_054;
@@ -22,6 +22,12 @@ pub struct Interval {
 }
 
 impl Rate {
+    /// Returns the rate of so many tickets for which it is so and so many for which it is not.
+    #[must_use]
+    pub fn counted(hits: u64, misses: u64) -> Self {
+        Self { count: hits + misses, hits }
+    }
+
     /// Counts one more ticket.
     pub fn record(&mut self, hit: bool) {
         self.count += 1;
@@ -38,6 +44,18 @@ impl Rate {
     #[must_use]
     pub fn hits(self) -> u64 {
         self.hits
+    }
+
+    /// Returns for how many of them it is not so.
+    #[must_use]
+    pub fn misses(self) -> u64 {
+        self.count - self.hits
+    }
+
+    /// Returns the share for which it is not so, with its own interval.
+    #[must_use]
+    pub fn complement(self) -> Self {
+        Self { count: self.count, hits: self.misses() }
     }
 
     /// Returns `hits / count`; `None` when `count` is 0.
@@ -83,6 +101,28 @@ impl Rate {
         let down = (here - own.low).hypot(others.high - there);
         let up = (own.high - here).hypot(there - others.low);
         Some(Interval { low: here - there - down, high: here - there + up })
+    }
+}
+
+/// The share never stands without its counts and its interval; undefined is `null`, not 0.
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Rate", 4)?;
+        fields.serialize_field("n", &self.count)?;
+        fields.serialize_field("k", &self.hits)?;
+        fields.serialize_field("rate", &self.value())?;
+        fields.serialize_field("wilson95", &Ends(self.interval()))?;
+        fields.end()
+    }
+}
+
+/// An interval written as `[low, high]`, and as two nulls where there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ends(pub Option<Interval>);
+
+impl Serialize for Ends {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [self.0.map(|ends| ends.low), self.0.map(|ends| ends.high)].serialize(serializer)
     }
 }
 

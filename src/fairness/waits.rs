@@ -8,7 +8,7 @@ use crate::domain::{facts::TicketFacts, time::UnixMillis};
 /// below 2⁻⁵³ for each censored ticket, so this covers millions of them.
 const SURVIVAL_TOLERANCE: f64 = 1e-9;
 
-/// How long one ticket waited.
+/// How long one ticket waited, in whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// Time from receipt to the first assignment, or as far as it was seen waiting, in milliseconds.
@@ -32,6 +32,21 @@ impl Wait {
     }
 }
 
+/// How long one ticket waited, in seconds and parts of them, as a file of decisions has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Elapsed {
+    /// As [`Wait::ms`], in seconds; finite, at least 0.
+    pub secs: f64,
+    /// As [`Wait::assigned`].
+    pub assigned: bool,
+}
+
+impl From<Wait> for Elapsed {
+    fn from(wait: Wait) -> Self {
+        Self { secs: seconds(wait.ms), assigned: wait.assigned }
+    }
+}
+
 /// The share of tickets that waits longer than a time, estimated by Kaplan and Meier.
 ///
 /// `S(t) = Π (1 - dᵢ / nᵢ)` over the times `tᵢ ≤ t` at which tickets were assigned: `dᵢ` of the `nᵢ`
@@ -51,30 +66,34 @@ pub struct WaitCurve {
     censored_count: u64,
 }
 
-/// From `ms` on, the estimate is `survival`.
+/// From `secs` on, the estimate is `survival`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Step {
-    ms: u64,
+    secs: f64,
     survival: f64,
 }
 
 impl WaitCurve {
     /// Estimates the curve.
     #[must_use]
-    pub fn new(mut waits: Vec<Wait>) -> Self {
-        waits.sort_unstable();
+    pub fn new(waits: Vec<Wait>) -> Self {
+        waits.into_iter().map(Elapsed::from).collect()
+    }
+
+    fn of(mut waits: Vec<Elapsed>) -> Self {
+        waits.sort_unstable_by(|a, b| a.secs.total_cmp(&b.secs));
         let mut at_risk = waits.len();
         // Between censored tickets the fractions cancel: S = survival · at_risk / at_risk then.
         let (mut anchor_survival, mut anchor_at_risk) = (1.0, at_risk);
         let (mut steps, mut assigned_count) = (Vec::new(), 0);
-        for tied in waits.chunk_by(|a, b| a.ms == b.ms) {
+        for tied in waits.chunk_by(|a, b| a.secs.total_cmp(&b.secs).is_eq()) {
             let assigned = tied.iter().filter(|wait| wait.assigned).count();
             let censored = tied.len() - assigned;
             // Tickets last seen at this very moment were still waiting at it.
             let survivors = at_risk - assigned;
             let survival = anchor_survival * survivors as f64 / anchor_at_risk as f64;
             if assigned > 0 {
-                steps.push(Step { ms: tied[0].ms, survival });
+                steps.push(Step { secs: tied[0].secs, survival });
                 assigned_count += assigned;
             }
             at_risk = survivors - censored;
@@ -101,7 +120,7 @@ impl WaitCurve {
     /// Returns the share of tickets that waits longer than `secs` seconds; `None` without tickets.
     #[must_use]
     pub fn survival_at(&self, secs: f64) -> Option<f64> {
-        let passed = self.steps.partition_point(|step| seconds(step.ms) <= secs);
+        let passed = self.steps.partition_point(|step| step.secs <= secs);
         let reached = passed.checked_sub(1).map(|index| self.steps[index].survival);
         self.any().then(|| reached.unwrap_or(1.0))
     }
@@ -113,7 +132,7 @@ impl WaitCurve {
     #[must_use]
     pub fn quantile_secs(&self, quantile: f64) -> Option<f64> {
         let level = 1.0 - quantile + SURVIVAL_TOLERANCE;
-        self.steps.iter().find(|step| step.survival <= level).map(|step| seconds(step.ms))
+        self.steps.iter().find(|step| step.survival <= level).map(|step| step.secs)
     }
 
     /// Returns the mean of the waits, each cut at `horizon_secs`, in seconds; `None` without tickets.
@@ -124,7 +143,7 @@ impl WaitCurve {
     pub fn restricted_mean_secs(&self, horizon_secs: f64) -> Option<f64> {
         let (mut area, mut from, mut survival) = (0.0, 0.0, 1.0);
         for step in &self.steps {
-            let to = seconds(step.ms).min(horizon_secs);
+            let to = step.secs.min(horizon_secs);
             area += survival * (to - from);
             (from, survival) = (to, step.survival);
         }
@@ -147,6 +166,13 @@ impl WaitCurve {
 
     fn any(&self) -> bool {
         self.assigned_count + self.censored_count > 0
+    }
+}
+
+impl FromIterator<Elapsed> for WaitCurve {
+    /// Estimates the curve; the order of the tickets does not matter.
+    fn from_iter<I: IntoIterator<Item = Elapsed>>(waits: I) -> Self {
+        Self::of(waits.into_iter().collect())
     }
 }
 

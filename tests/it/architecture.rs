@@ -9,8 +9,9 @@ use crate::source::{Token, paths, read, rust_files, tokens, without_tests};
 /// Modules whose results depend on their arguments alone.
 const PURE: [&str; 3] = ["domain", "fairness", "routing"];
 
-/// Crates a pure module may use: two that derive code, conditions without reach, time zones without files.
-const PURE_CRATES: [&str; 5] = ["cel", "jiff", "serde", "serde_json", "thiserror"];
+/// Crates a pure module may use: two that derive code, a form of text, conditions without reach, time zones without
+/// files, the functions of probability.
+const PURE_CRATES: [&str; 6] = ["cel", "jiff", "serde", "serde_json", "statrs", "thiserror"];
 
 /// Parts of `std` that reach outside the program.
 const IMPURE_STD: [&str; 8] = ["env", "fs", "io", "net", "os", "process", "thread", "time"];

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
 mod architecture;
+mod audit_reference;
 mod backtest;
 mod classifier;
+mod cli_fairness;
 mod cli_serve;
 mod demo;
 mod durability;
