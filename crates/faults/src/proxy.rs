@@ -63,8 +63,9 @@ const STALL_SLEEP: Duration = Duration::from_millis(20);
 pub async fn run(plan: &Plan, progress: &mut Progress) -> Result<Ended, anyhow::Error> {
     let mut program = plan.program.clone();
     // Connections that are dead without a word are noticed within the run.
-    for key in ["INTERVAL", "TIMEOUT"] {
-        program.settings.push((format!("EVENHAND_SERVER__KEEPALIVE_{key}_SECS"), "2".to_owned()));
+    for (key, secs) in [("INTERVAL", "2"), ("TIMEOUT", "6")] {
+        let name = format!("EVENHAND_SERVER__KEEPALIVE_{key}_SECS");
+        program.settings.push((name, secs.to_owned()));
     }
     let mut run = Run::begin(&program, plan.size, plan.seed, true).await?;
     let violations = through_network(plan, &mut run, progress).await;
