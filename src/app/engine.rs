@@ -114,6 +114,10 @@ impl Engine {
     }
 
     fn round(&mut self, work: Vec<Work>) -> Result<(), store::Error> {
+        if !self.store.is_usable() {
+            // Whatever failed on it was no commit; those find out by themselves.
+            let _ = self.reconnect(&Batch::default());
+        }
         self.look_for_room();
         let now = self.clock.now();
         let mut batch = Batch::default();

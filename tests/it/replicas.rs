@@ -247,3 +247,37 @@ async fn a_frozen_server_that_wakes_up_writes_nothing() {
         assert_eq!(listed(servers.channel(1), &name).await, expected[&name]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_outlive_a_database_that_dies() {
+    let Some(cluster) = evenhand_postgres_test::Cluster::start(&[]) else { return };
+    let mut servers = Servers { url: cluster.database("dies"), running: Vec::new() };
+    (0..2).for_each(|_| servers.add());
+    furnish(servers.channel(0)).await;
+    let mut expected = BTreeMap::new();
+    for round in 0..3 {
+        for (index, name) in names().iter().enumerate() {
+            let channel = servers.channel(index % 2);
+            let (ticket, _) = submit_through(channel, name, &format!("before-{round}")).await;
+            expected.entry(name.clone()).or_insert_with(BTreeSet::new).insert(ticket);
+        }
+        // With and without calls under way.
+        let under_way = names().into_iter().map(|name| {
+            let channel = servers.channel(round % 2);
+            let key = format!("under-way-{round}");
+            tokio::spawn(async move { (submit_through(channel, &name, &key).await.0, name) })
+        });
+        let under_way: Vec<_> = under_way.take(if round == 1 { 0 } else { WORKSPACES }).collect();
+        cluster.kill();
+        cluster.run().unwrap();
+        for call in under_way {
+            let (ticket, name) = call.await.unwrap();
+            expected.get_mut(&name).unwrap().insert(ticket);
+        }
+    }
+    for name in names() {
+        let (ticket, _) = submit_through(servers.channel(1), &name, "after").await;
+        expected.get_mut(&name).unwrap().insert(ticket);
+        assert_eq!(listed(servers.channel(0), &name).await, expected[&name], "{name}");
+    }
+}

@@ -192,8 +192,10 @@ impl Engine {
 
     /// Reaches the database again; lays down what others have taken over meanwhile, or everything where it
     /// cannot be reached.
-    fn reconnect(&mut self, batch: &Batch) -> Option<Recovered> {
-        for _ in 0..RECONNECT_TRIES {
+    pub(super) fn reconnect(&mut self, batch: &Batch) -> Option<Recovered> {
+        // Where nothing is left to lose, callers are told at once.
+        let tries = if self.leads.borrow().is_empty() { 1 } else { RECONNECT_TRIES };
+        for _ in 0..tries {
             match self.store.recover(batch) {
                 Ok(recovered) => {
                     recovered.lost.iter().for_each(|partition| self.lay_down(*partition));
