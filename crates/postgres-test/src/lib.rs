@@ -25,8 +25,10 @@ const REQUIRED: &str = "EVENHAND_REQUIRE_POSTGRES";
 /// Where Debian, Fedora and Homebrew put the programs that are not on the path.
 const FOLDERS: [&str; 4] =
     ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/opt"];
+/// How often to start it.
+const TRIES: u32 = 8;
 /// How often to look whether the server answers, and how long between.
-const LOOKS: u32 = 600;
+const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running server. It stops when dropped.
@@ -156,6 +158,22 @@ impl Cluster {
     /// # Errors
     /// When it cannot be started.
     pub fn run(&self) -> io::Result<()> {
+        // After a kill, what the server left of itself in memory may be there for a moment, and it does not start.
+        for _ in 0..TRIES {
+            self.spawn()?;
+            for _ in 0..LOOKS {
+                if self.answers() {
+                    return Ok(());
+                }
+                thread::sleep(PAUSE);
+            }
+            self.reap();
+        }
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        Err(Error::other(format!("it does not answer; its log says: {log}")))
+    }
+
+    fn spawn(&self) -> io::Result<()> {
         // The shell ends the server when its input ends, which it does with this program at the latest.
         let script = r#"
             program=$1; shift
@@ -184,14 +202,15 @@ impl Cluster {
         let mut child = command.spawn()?;
         let input = child.stdin.take().ok_or_else(|| Error::other("no input"))?;
         *self.lock() = Some((child, input));
-        for _ in 0..LOOKS {
-            if self.answers() {
-                return Ok(());
-            }
-            thread::sleep(PAUSE);
+        Ok(())
+    }
+
+    /// Ends the shell and waits for it.
+    fn reap(&self) {
+        if let Some((mut child, input)) = self.lock().take() {
+            drop(input);
+            let _ = child.wait();
         }
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        Err(Error::other(format!("it does not answer; its log says: {log}")))
     }
 
     fn answers(&self) -> bool {
@@ -203,10 +222,7 @@ impl Cluster {
     pub fn kill(&self) {
         self.signal("-KILL");
         // Its children see that it is gone and end; the port is free when the last of them has.
-        if let Some((mut child, input)) = self.lock().take() {
-            drop(input);
-            let _ = child.wait();
-        }
+        self.reap();
         let lock = self.data().join("postmaster.pid");
         for _ in 0..LOOKS {
             if TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -273,10 +289,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if let Some((mut child, input)) = self.lock().take() {
-            drop(input);
-            let _ = child.wait();
-        }
+        self.reap();
     }
 }
 
