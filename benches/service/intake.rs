@@ -13,12 +13,13 @@ use tonic::{Request, transport::Channel};
 
 use crate::{bare, server::Server};
 
-/// Tickets of one bulk stream, and streams at once.
+/// Tickets of one bulk stream, and streams at once: the more tickets wait together, the more share a commit, and
+/// the longer each waits.
 const BULK: usize = 256;
-const STREAMS: usize = 4;
+const STREAMS: [usize; 3] = [1, 2, 4];
 /// Tickets before anything is measured, and those that are, by engine.
 const WARM: usize = 4 * 1024;
-const MEASURED: [usize; 2] = [120 * 1024, 48 * 1024];
+const MEASURED: [usize; 2] = [60 * 1024, 24 * 1024];
 /// Characters of a ticket's text, about those of a short e-mail.
 const BODY_CHARS: usize = 400;
 
@@ -31,33 +32,41 @@ pub(crate) fn measure(postgres: bool) {
     let server = Server::start_with(TempDir::new().unwrap(), "none", &settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let count = MEASURED[usize::from(postgres)];
-    let (took, mut waits) = runtime.block_on(async {
-        submit(&server, 0, WARM).await;
-        submit(&server, WARM, count).await
-    });
-    waits.sort_unstable();
-    let at = |percent: usize| waits[(waits.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-    let rate = count as f64 / took.as_secs_f64();
     let engine = if postgres { "PostgreSQL" } else { "SQLite" };
-    println!("{engine}: {count} tickets over {STREAMS} bulk streams of {BULK}");
-    println!("  {rate:.0} tickets/s; a ticket waits p50 {:.1} ms, p99 {:.1} ms", at(50), at(99));
+    println!("{engine}: {count} tickets each in bulk streams of {BULK}");
+    runtime.block_on(submit(&server, 1, 0, WARM));
+    let (mut first, mut rate) = (WARM, 0.0);
+    for streams in STREAMS {
+        let (took, mut waits) = runtime.block_on(submit(&server, streams, first, count));
+        first += count;
+        waits.sort_unstable();
+        let at = |percent: usize| waits[(waits.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+        rate = count as f64 / took.as_secs_f64();
+        let (half, most) = (at(50), at(99));
+        println!("  {streams} at once: {rate:.0} tickets/s; p50 {half:.1} ms, p99 {most:.1} ms");
+    }
     for (thread, seconds) in server.cpu() {
-        println!("  {:>7.1} us a ticket: {thread}", seconds / (count + WARM) as f64 * 1e6);
+        println!("  {:>7.1} us a ticket: {thread}", seconds / first as f64 * 1e6);
     }
     let bare = match &url {
         Some(url) => bare::postgres(url),
         None => bare::sqlite(server.stop().path()),
     };
     println!("  bare loop: {:.0} tickets/s in {} commits", bare.rate, bare.commits);
-    println!("  ratio {:.2}", rate / bare.rate);
+    println!("  ratio {:.2}, with {} streams", rate / bare.rate, STREAMS[STREAMS.len() - 1]);
 }
 
 /// Submits tickets in bulk streams; returns how long that took, and how long each waited.
-async fn submit(server: &Server, first: usize, count: usize) -> (Duration, Vec<Duration>) {
+async fn submit(
+    server: &Server,
+    at_once: usize,
+    first: usize,
+    count: usize,
+) -> (Duration, Vec<Duration>) {
     let next = Arc::new(Mutex::new((first..first + count).step_by(BULK)));
     let began = Instant::now();
     let mut streams = Vec::new();
-    for _ in 0..STREAMS {
+    for _ in 0..at_once {
         let (channel, next) = (server.connect().await, Arc::clone(&next));
         streams.push(tokio::spawn(async move {
             let mut waits = Vec::new();
