@@ -10,6 +10,7 @@
 //! - `backlog`: which tickets are still to be read; `reader`: who reads them
 //! - `cluster`: one server among many that share a database
 //! - `choices`: what ordered the agents at a decision
+//! - `outbox`: the journals as sinks of events see them
 //! - `snapshots`: state kept now and then, so that a start is short
 //! - `recent`: what became durable lately; `topics`: what wakes streams; `steady`: time; `standard_policy`: what a new workspace starts with
 
@@ -20,6 +21,7 @@ mod engine;
 mod handle;
 mod inbox;
 mod metrics;
+mod outbox;
 mod page;
 mod projection;
 mod questions;

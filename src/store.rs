@@ -8,7 +8,7 @@
 //! - `lease`: who writes, where many servers share a database
 //! - `journal`, `tickets` and `history`: what is asked
 //! - `reserve`: room on the disk for agents' actions
-//! - `states`: snapshots of state
+//! - `states`: snapshots of state; `cursors`: how far sinks of events are
 //! - `backup`: copies
 //! - `records`: stored forms and how old ones stay readable; `checksum`: whether they are as written
 
@@ -16,6 +16,7 @@ mod backup;
 mod batch;
 mod checksum;
 mod commit;
+mod cursors;
 mod database;
 mod error;
 mod history;
@@ -36,14 +37,15 @@ mod writer;
 
 pub use backup::{Contents, back_up, check, restore};
 pub use batch::{Batch, Key, NewTicket, TicketDetail, TicketRow, Used};
+pub use cursors::cursors;
 pub use database::Database;
 pub use error::{Error, Refusal};
 pub use history::{
     entry_count, read_folder, replay, segments, workspace_names, workspaces_with_tickets,
 };
 pub use journal::{
-    Subject, agent_counts, decisions, entries, entry, plan_before, policy, policy_set_before,
-    workspace_exists, workspaces_after,
+    Subject, agent_counts, decisions, entries, entries_after, entry, plan_before, policy,
+    policy_set_before, workspace_exists, workspaces_after,
 };
 pub use lease::{
     Lease, Membership, PARTITIONS, Partition, Replica, ReplicaId, SILENCE_MS_MAX, View,

@@ -17,6 +17,7 @@ use super::{
     Action, Command, Error, Idempotency, Receipt,
     inbox::{Lead, Outlet, Question, Work},
     metrics,
+    outbox::CursorsKept,
     recent::Recent,
     standard_policy,
     steady::SteadyClock,
@@ -32,7 +33,7 @@ use crate::{
         time::UnixMillis,
     },
     routing::{Input, Rejection},
-    store::{self, Batch, Durable, Partition, Used},
+    store::{self, Batch, Durable, Partition, StatePart, Used},
 };
 
 /// Longest sleep without work, so that a clock set forward is noticed.
@@ -125,6 +126,7 @@ impl Engine {
         let mut questions: Vec<Question> = Vec::new();
         let mut leads: Vec<Lead> = Vec::new();
         let mut parts = Vec::new();
+        let mut cursors: Vec<CursorsKept> = Vec::new();
         for item in work {
             match item {
                 Work::Command(command, reply) => {
@@ -133,6 +135,13 @@ impl Engine {
                 Work::Question(question) => questions.push(question),
                 Work::Lead(lead) => leads.push(lead),
                 Work::Keep(part, reply) => parts.push((part, reply)),
+                Work::Acknowledge(_, reply) if self.disk_full_since.is_some() => {
+                    drop(reply.send(Err(Error::DiskFull)));
+                }
+                Work::Acknowledge(acknowledged, reply) => {
+                    acknowledged.add_to(&mut batch, |id| self.workspaces.contains_key(id));
+                    cursors.push(reply);
+                }
             }
         }
         for workspace in self.workspaces.values_mut() {
@@ -142,24 +151,33 @@ impl Engine {
             Ok(()) => {
                 self.publish(batch);
                 self.answer(answers);
+                cursors.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
             }
-            Err(error) => self.fail(&error, batch, answers)?,
+            Err(error) => {
+                // Whether or not they are durable, they may be moved there again.
+                let told = || Err(Error::Store(store::Error::RolledBack));
+                cursors.into_iter().for_each(|reply| drop(reply.send(told())));
+                self.fail(&error, batch, answers)?;
+            }
         }
         for question in questions {
             question(&mut self.workspaces);
         }
         for (part, reply) in parts {
-            let kept = match self.disk_full_since {
-                Some(_) => Err(Error::DiskFull),
-                None => self.store.keep(&part).map_err(Error::Store),
-            };
             // Nobody waits any more when this fails.
-            let _ = reply.send(kept);
+            let _ = reply.send(self.keep(&part));
         }
         for lead in leads {
             self.lead(lead);
         }
         self.forget_used(now)
+    }
+
+    fn keep(&mut self, part: &StatePart) -> Result<(), Error> {
+        match self.disk_full_since {
+            Some(_) => Err(Error::DiskFull),
+            None => self.store.keep(part).map_err(Error::Store),
+        }
     }
 
     fn answer(&self, answers: Vec<Answer>) {

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Action, Command, Error, Receipt, metrics, workspace::Workspaces};
+use super::{
+    Action, Command, Error, Receipt, metrics,
+    outbox::{Acknowledged, CursorsKept},
+    workspace::Workspaces,
+};
 use crate::store::{Lease, Partition, ReplicaId, StatePart};
 
 /// Actions and questions that wait for the engine.
@@ -36,6 +40,8 @@ pub(super) enum Work {
     Lead(Lead),
     /// Keep a part of a snapshot.
     Keep(StatePart, oneshot::Sender<Result<(), Error>>),
+    /// Move the cursors of a sink of events.
+    Acknowledge(Acknowledged, CursorsKept),
 }
 
 /// A change of the partitions that the engine leads.
@@ -126,6 +132,14 @@ impl Inbox {
     pub(super) async fn keep(&self, part: StatePart) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.readings.send(Work::Keep(part, reply)).await.map_err(|_| Error::Stopping)?;
+        answer.await.map_err(|_| Error::Stopping)?
+    }
+
+    /// Has the cursors of a sink moved.
+    pub(super) async fn acknowledge(&self, acknowledged: Acknowledged) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Acknowledge(acknowledged, reply);
+        self.readings.send(work).await.map_err(|_| Error::Stopping)?;
         answer.await.map_err(|_| Error::Stopping)?
     }
 

@@ -18,7 +18,11 @@ const NEWS_KEPT: usize = 32;
 /// One counter for each topic that somebody listens to: the sequence number of the newest entry about
 /// it since somebody did. There are never more than twice the listeners and [`CLEAR_AT`].
 #[derive(Default)]
-pub(super) struct Topics(Mutex<Counters>);
+pub(super) struct Topics {
+    counters: Mutex<Counters>,
+    /// Changes with each batch of entries.
+    commits: watch::Sender<u64>,
+}
 
 #[derive(Default)]
 struct Counters {
@@ -76,10 +80,24 @@ impl Topics {
         for (workspace, entry) in entries {
             counters.wake(workspace, entry);
         }
+        drop(counters);
+        if !entries.is_empty() {
+            self.commits.send_modify(|commits| *commits = commits.wrapping_add(1));
+        }
+    }
+
+    /// Returns a counter that changes with each batch of entries.
+    pub(super) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// Returns the workspaces that are here, and the newest entry of each.
+    pub(super) fn newest(&self) -> BTreeMap<WorkspaceId, u64> {
+        self.lock().newest.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Counters> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,12 +183,12 @@ mod tests {
         for number in 1..10_000 {
             drop(topics.watch(topic(number)));
         }
-        assert!(topics.0.lock().unwrap().lines.len() <= CLEAR_AT + 3);
+        assert!(topics.counters.lock().unwrap().lines.len() <= CLEAR_AT + 3);
         drop(kept);
         let listener = topics.watch(topic(1));
         drop(listener);
         topics.wake(&entries(1));
-        assert!(!topics.0.lock().unwrap().lines.contains_key(&topic(1)));
+        assert!(!topics.counters.lock().unwrap().lines.contains_key(&topic(1)));
     }
 
     #[test]

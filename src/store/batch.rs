@@ -31,6 +31,8 @@ pub struct Batch {
     pub received: Vec<NewTicket>,
     /// Idempotency keys used.
     pub used: BTreeMap<Key<String>, Used>,
+    /// Newest entries that sinks of events have acknowledged, by the sink's name.
+    pub cursors: BTreeMap<Key<String>, u64>,
 }
 
 impl Batch {
@@ -47,7 +49,8 @@ impl Batch {
     /// Returns whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.workspaces.is_empty() && self.entries.is_empty() && self.used.is_empty()
+        let Self { workspaces, entries, used, cursors, .. } = self;
+        workspaces.is_empty() && entries.is_empty() && used.is_empty() && cursors.is_empty()
     }
 }
 

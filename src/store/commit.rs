@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Batch, Error, Key, NewTicket, TicketDetail, TicketRow, checksum,
+    Batch, Error, Key, NewTicket, TicketDetail, TicketRow, checksum, cursors,
     database::{Database, Rows, Value},
     records, tables,
 };
@@ -22,6 +22,7 @@ pub(super) fn write(database: &Database, batch: &Batch) -> Result<(), Error> {
     let mut tables = vec![workspaces, journal, policies, loads(&batch.entries)];
     tables.extend(tickets(batch)?);
     tables.push(used(batch));
+    tables.push(cursors::rows(batch));
     database.write(&tables)
 }
 

@@ -70,6 +70,24 @@ pub fn entries(
     read_entries(snapshot, workspace, &query, &values)
 }
 
+/// Returns at most `limit` entries after `after`, whatever they are about, oldest first.
+///
+/// # Errors
+/// [`Error::Damaged`], or what the database says.
+pub fn entries_after(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Entry>, Error> {
+    let query = format!(
+        "SELECT {ENTRY_COLUMNS} FROM journal WHERE workspace = ?1 AND sequence > ?2
+         ORDER BY sequence LIMIT ?3"
+    );
+    let values = [workspace.as_str().into(), after.into(), limit.into()];
+    read_entries(snapshot, workspace, &query, &values)
+}
+
 /// Returns one entry.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ const APPLICATION_ID: i32 = 0x4556_4e48;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/sqlite_0001_journal.sql"),
     include_str!("migrations/sqlite_0002_checksums.sql"),
+    include_str!("migrations/sqlite_0003_event_cursor.sql"),
 ];
 /// How long to wait for another connection's lock; only checkpoints and backups take one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -128,6 +128,12 @@ pub(super) const IDEMPOTENCY: Table = Table {
         sequence = excluded.sequence, at = excluded.at",
 };
 
+pub(super) const EVENT_CURSOR: Table = Table {
+    name: "event_cursor",
+    columns: &[("workspace", Text), ("sink", Text), ("sequence", Integer)],
+    conflict: "ON CONFLICT (workspace, sink) DO UPDATE SET sequence = excluded.sequence",
+};
+
 /// A part may be there from a snapshot that was not finished.
 pub(super) const SNAPSHOT: Table = Table {
     name: "snapshot",

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs::File, time::Duration};
 
 use super::{
     Batch, Error, Key, Lease, Partition, Readers, ReplicaId, StatePart, StoreOptions, TicketRow,
-    Used, commit,
+    Used, commit, cursors,
     database::{Database, Purpose},
     history,
     lease::Held,
@@ -154,13 +154,18 @@ impl Store {
     fn is_durable(&self, batch: &Batch, lost: &[Partition]) -> Result<bool, Error> {
         let query = "SELECT sequence FROM journal WHERE workspace = ?1 AND sequence = ?2";
         let kept = |(id, _): &&(WorkspaceId, Entry)| !lost.contains(&Partition::of(id));
-        // All or nothing: any one of its rows tells. A batch of keys alone has nothing else to tell by.
+        // All or nothing: any one of its rows tells. A batch of keys or cursors alone has nothing else to tell by.
         if let Some((id, entry)) = batch.entries.iter().find(kept) {
             let values = [id.as_str().into(), entry.sequence.into()];
             return Ok(self.database.first(query, &values, |_| Ok(()))?.is_some());
         }
-        match batch.used.iter().find(|((id, _), _)| !lost.contains(&Partition::of(id))) {
-            Some((key, used)) => Ok(self.used(key, used.at)?.as_ref() == Some(used)),
+        if let Some((key, used)) =
+            batch.used.iter().find(|((id, _), _)| !lost.contains(&Partition::of(id)))
+        {
+            return Ok(self.used(key, used.at)?.as_ref() == Some(used));
+        }
+        match batch.cursors.iter().find(|((id, _), _)| !lost.contains(&Partition::of(id))) {
+            Some(((id, sink), sequence)) => cursors::is_at(&self.database, id, sink, *sequence),
             None => Ok(true),
         }
     }
@@ -169,7 +174,8 @@ impl Store {
 impl Durable for Store {
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         let entries = batch.entries.iter().map(|(id, _)| id);
-        let workspaces = entries.chain(batch.used.keys().map(|(id, _)| id));
+        let keys = batch.used.keys().chain(batch.cursors.keys()).map(|(id, _)| id);
+        let workspaces = entries.chain(keys);
         let partitions: BTreeSet<Partition> = workspaces.map(Partition::of).collect();
         self.database.within(Purpose::Write, |database| {
             self.held.lock(database, partitions.into_iter())?;

@@ -19,7 +19,10 @@ use crate::store::{
 };
 
 /// The schema, step by step; the number of steps taken is the schema version.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/postgres_0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/postgres_0001.sql"),
+    include_str!("../migrations/postgres_0002_event_cursor.sql"),
+];
 /// How long to try to reach the server.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long sent bytes may stay unacknowledged, and how long a silent connection is trusted.

@@ -32,6 +32,7 @@ macro_rules! on_each_engine {
 on_each_engine!(
     what_was_committed_is_there_after_opening_again,
     a_used_key_is_remembered_until_it_is_too_old,
+    a_cursor_moves_with_its_batch_and_each_sink_has_its_own,
     lists_come_newest_first_by_status_and_customer_and_go_on_where_they_ended,
     facts_hold_treatment_and_segments_of_the_tickets_in_the_interval,
     a_decision_is_found_with_the_plan_and_model_in_force_before_it
@@ -78,6 +79,33 @@ fn a_used_key_is_remembered_until_it_is_too_old(location: &StoreOptions) {
     assert_eq!(store.forget_used(UnixMillis(5_000), 10).unwrap(), 0);
     assert_eq!(store.forget_used(UnixMillis(5_001), 10).unwrap(), 1);
     assert_eq!(store.used(&key, UnixMillis(0)).unwrap(), None);
+}
+
+fn a_cursor_moves_with_its_batch_and_each_sink_has_its_own(location: &StoreOptions) {
+    let mut store = Store::open(location).unwrap();
+    let mut batch = first_batch();
+    for number in 1..=3 {
+        add_ticket(&mut batch, number, &format!("T-{number}"), "");
+    }
+    store.commit(&batch).unwrap();
+    let at = |store: &Store, sink: &'static str| ask(store, |snapshot| cursors(snapshot, sink));
+    assert_eq!(at(&store, "nats/A"), BTreeMap::new());
+    let moved = |sink: &str, sequence| Batch {
+        cursors: BTreeMap::from([((workspace(), sink.to_owned()), sequence)]),
+        ..Batch::default()
+    };
+    let is_shared = location.is_shared();
+    // Only a connection to a server is ever lost.
+    let is_known = |store: &mut Store| store.recover(&moved("nats/A", 2)).unwrap().durable;
+    assert!(!is_shared || !is_known(&mut store));
+    for (sink, sequence) in [("nats/A", 1), ("nats/A", 2), ("nats/B", 3)] {
+        store.commit(&moved(sink, sequence)).unwrap();
+    }
+    assert!(!is_shared || is_known(&mut store));
+    assert_eq!(at(&store, "nats/A"), BTreeMap::from([(workspace(), 2)]));
+    assert_eq!(at(&store, "nats/B"), BTreeMap::from([(workspace(), 3)]));
+    let later = ask(&store, |snapshot| entries_after(snapshot, &workspace(), 1, 1));
+    assert_eq!(later, batch.entries[1..2].iter().map(|(_, e)| e.clone()).collect::<Vec<_>>());
 }
 
 fn lists_come_newest_first_by_status_and_customer_and_go_on_where_they_ended(

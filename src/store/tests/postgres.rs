@@ -39,7 +39,7 @@ fn a_database_of_a_newer_program_is_refused() {
     drop(Store::open(&location).unwrap());
     cluster.sql("newer", "UPDATE evenhand_schema SET version = 99").unwrap();
     let error = Store::open(&location).err().unwrap();
-    assert!(matches!(error, Error::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, Error::Newer { found: 99, known: 2, .. }), "{error}");
 }
 
 #[test]
@@ -155,6 +155,10 @@ fn a_commit_after_a_take_over_fails_and_one_under_way_is_waited_for() {
     add_ticket(&mut late, 2, "T-2", "");
     let error = store.commit(&late).unwrap_err();
     assert!(matches!(error, Error::LeaseLost { partition: lost } if lost == partition), "{error}");
+    let mut cursor = Batch::default();
+    cursor.cursors.insert((workspace(), "nats/A".to_owned()), 1);
+    let error = store.commit(&cursor).unwrap_err();
+    assert!(matches!(error, Error::LeaseLost { .. }), "a cursor is fenced too: {error}");
     assert_eq!(replayed(&store).unwrap().len(), 1);
     let recovered = store.recover(&late).unwrap();
     assert_eq!(recovered, Recovered { durable: true, lost: vec![partition] });
