@@ -16,6 +16,7 @@ use std::{
 use self::reader::Reader;
 use crate::{
     app::{PostgresOptions, StoreOptions},
+    events::Options as EventOptions,
     service::Options as ServerOptions,
     telemetry::{logging::Options as LogOptions, measures::Options as MeasureOptions},
 };
@@ -33,6 +34,8 @@ pub struct Config {
     pub server: ServerOptions,
     /// How often fairness is measured, and from how many tickets on.
     pub measures: MeasureOptions,
+    /// Where events go; `None` for nowhere.
+    pub events: Option<EventOptions>,
     /// How logs are written.
     pub log: LogOptions,
 }
@@ -95,6 +98,7 @@ fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
         },
         server: server(reader, overrides),
         measures: measures(reader),
+        events: events(reader),
         log: log(reader),
     }
 }
@@ -186,6 +190,46 @@ fn measures(reader: &mut Reader) -> MeasureOptions {
             100_000,
         ),
     }
+}
+
+fn events(reader: &mut Reader) -> Option<EventOptions> {
+    let default = EventOptions::default();
+    let nats_url = reader.text("events.nats_url", "none");
+    let mut checked = |key, default: &str, check: fn(&str) -> Result<(), &'static str>| {
+        let given = reader.text(key, default);
+        if let Err(allowed) = check(&given) {
+            reader.reject(key, &given, allowed);
+        }
+        given
+    };
+    let prefix = &default.subject_prefix;
+    let subject_prefix = checked("events.subject_prefix", prefix, EventOptions::check_prefix);
+    let stream = checked("events.stream", &default.stream, EventOptions::check_stream);
+    let source = checked("events.source", &default.source, EventOptions::check_source);
+    let create_stream = reader.flag("events.create_stream", default.create_stream);
+    let window = default.duplicate_window_secs;
+    let duplicate_window_secs = reader.count("events.duplicate_window_secs", window, 10, 86_400);
+    let ca_file = reader.text("events.ca_file", "none");
+    let ca_file = (ca_file != "none").then(|| ca_file.into());
+    if nats_url == "none" {
+        return None;
+    }
+    // The URL may hold a password, and is not shown.
+    if !EventOptions::is_available() {
+        let allowed = "needs a program built with `cargo build --release --features nats`";
+        reader.reject("events.nats_url", "(hidden)", allowed);
+    } else if let Err(allowed) = EventOptions::check_url(&nats_url) {
+        reader.reject("events.nats_url", "(hidden)", allowed);
+    }
+    Some(EventOptions {
+        nats_url,
+        subject_prefix,
+        stream,
+        create_stream,
+        duplicate_window_secs,
+        source,
+        ca_file,
+    })
 }
 
 fn log(reader: &mut Reader) -> LogOptions {

@@ -14,6 +14,7 @@
 //! - [`simulate`]: the routing core on a virtual clock
 //! - [`store`]: the journal and what is kept beside it, in SQLite
 //! - [`app`]: the engine that ties routing, store and classifier together
+//! - [`events`]: everything durable, published as CloudEvents
 //! - [`api`]: types generated from `proto`
 //! - [`service`]: gRPC: validation, conversion, errors, streams
 //! - [`telemetry`]: logs and metrics
@@ -30,6 +31,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod events;
 pub mod fairness;
 pub mod report;
 pub mod routing;

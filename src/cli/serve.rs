@@ -16,6 +16,7 @@ use crate::{
     classifier::{self, Classify, Model, Worker, WorkerOptions},
     clock::SystemClock,
     config::{self, Config, ModelChoice, Overrides},
+    events,
     service::Server,
     telemetry,
 };
@@ -78,6 +79,9 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
         .with_context(|| format!("the store in {} cannot be used", config.store))
         .map_err(not_ready)?;
     tokio::spawn(telemetry::measures::run(handle.clone(), config.measures));
+    if let Some(options) = config.events {
+        tokio::spawn(events::publish(handle.clone(), options));
+    }
     // Before it says that it serves: whoever reads that may stop it at once.
     let stop_signal = stop_signal().context("signals cannot be received")?;
     tracing::info!(

@@ -84,6 +84,36 @@ fn a_problem_names_file_value_and_what_is_allowed() {
 }
 
 #[test]
+fn events_go_nowhere_unless_the_program_can_publish_and_is_told_where() {
+    assert_eq!(load_text("[events]\nstream = \"DESK\"\n").unwrap().events, None);
+    let text = "[events]\nnats_url = \"nats://ana:hush@127.0.0.1:4222\"\nstream = \"DESK\"\n";
+    match load_text(text) {
+        Ok(config) => {
+            assert!(EventOptions::is_available());
+            assert_eq!(config.events.unwrap().stream, "DESK");
+        }
+        Err(error) => {
+            assert!(!EventOptions::is_available(), "{error}");
+            let error = error.to_string();
+            assert!(error.starts_with("events.nats_url = (hidden)"), "{error}");
+            assert!(error.contains("--features nats") && !error.contains("hush"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn events_are_refused_with_what_is_wrong() {
+    let found = problems(
+        "[events]\nnats_url = \"http://ana:hush@a\"\nsubject_prefix = \"a.>\"\nstream = \"a b\"\n\
+         source = \"a b\"\nduplicate_window_secs = 1\n",
+    );
+    let keys: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+    let others = ["subject_prefix", "stream", "source", "duplicate_window_secs", "nats_url"];
+    assert_eq!(keys, others.map(|key| format!("events.{key}")));
+    assert_eq!(found[1].1, "must be of a-z A-Z 0-9 _ -");
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_shown_with_its_line() {
     let error = load_text("[server]\nlisten = 127\n.0.0.1\n").unwrap_err().to_string();
     assert!(error.contains("line 3"), "{error}");
