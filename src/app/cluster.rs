@@ -246,11 +246,16 @@ fn steps(view: &View, me: &ReplicaId, leads: &BTreeSet<Partition>, leaving: bool
         let is_mine = !leaving && target == Some(me);
         let holder = view.holders.get(&partition);
         let is_there = holder.is_some_and(|holder| view.replicas.iter().any(|r| r.id == *holder));
+        let holds = holder == Some(me);
         if leads.contains(&partition) {
-            if !is_mine && (leaving || target.is_some()) {
+            // Another server took over while this one was silent, and what is here is old; or it is to move.
+            if !holds || (!is_mine && (leaving || target.is_some())) {
                 steps.lay_down.push(partition);
             }
-        } else if is_mine && (holder == Some(me) || !is_there) {
+        } else if holds && !is_mine {
+            // Giving it back failed, or taking it up.
+            steps.lay_down.push(partition);
+        } else if is_mine && (holds || !is_there) {
             steps.take_up.push((partition, holder.cloned()));
         }
     }
@@ -339,6 +344,21 @@ mod tests {
         let taken = steps(&mine, &id("a"), &BTreeSet::new(), false).take_up;
         assert_eq!(taken.len(), PARTITIONS as usize);
         assert_eq!(steps(&mine, &id("a"), &all(), false), Steps::default());
+    }
+
+    #[test]
+    fn what_another_server_took_over_is_laid_down_by_who_was_silent() {
+        let taken = view(&[("a", false)], |_| Some(id("b")));
+        assert_eq!(steps(&taken, &id("a"), &all(), false).lay_down.len(), PARTITIONS as usize);
+    }
+
+    #[test]
+    fn a_lease_is_given_back_until_that_works() {
+        let both = view(&[("a", false), ("b", false)], |_| Some(id("a")));
+        let first = steps(&both, &id("a"), &all(), false).lay_down;
+        let mine = Partition::all().filter(|partition| !first.contains(partition)).collect();
+        assert!(!first.is_empty());
+        assert_eq!(steps(&both, &id("a"), &mine, false).lay_down, first);
     }
 
     #[test]

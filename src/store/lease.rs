@@ -188,24 +188,17 @@ impl Held {
         self.epochs.insert(lease.partition, lease.epoch);
     }
 
-    /// No longer relies on the lease of a partition.
-    pub(super) fn forget(&mut self, partition: Partition) {
-        self.epochs.remove(&partition);
-    }
-
     /// No longer relies on the lease of a partition, and lets others have it.
     pub(super) fn release(
         &mut self,
         database: &Database,
         partition: Partition,
     ) -> Result<(), Error> {
-        let (Some(me), Some(epoch)) = (&self.me, self.epochs.remove(&partition)) else {
-            return Ok(());
-        };
-        let release =
-            "UPDATE lease SET holder = '' WHERE partition = ?1 AND holder = ?2 AND epoch = ?3";
-        let values = [partition.0.into(), me.0.as_str().into(), epoch.into()];
-        database.execute(release, &values)?;
+        self.epochs.remove(&partition);
+        let Some(me) = &self.me else { return Ok(()) };
+        // Whatever the epoch: one that could not be given back before is given back now.
+        let release = "UPDATE lease SET holder = '' WHERE partition = ?1 AND holder = ?2";
+        database.execute(release, &[partition.0.into(), me.0.as_str().into()])?;
         Ok(())
     }
 

@@ -256,9 +256,7 @@ impl Durable for Store {
     }
 
     fn release(&mut self, partition: Partition) -> Result<(), Error> {
-        let released = self.held.release(&self.database, partition);
-        self.held.forget(partition);
-        released
+        self.held.release(&self.database, partition)
     }
 
     fn is_usable(&self) -> bool {
