@@ -56,7 +56,7 @@ pub(super) struct Engine {
     ticket_ids: ContextV7,
     forget_at: UnixMillis,
     /// When the disk was full last; new tickets wait until there is room again.
-    disk_full_since: Option<Instant>,
+    disk_full_since: Option<UnixMillis>,
 }
 
 /// Why the engine ended early.

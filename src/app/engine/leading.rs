@@ -16,8 +16,8 @@ use crate::{
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// How often to try to reach the database again, before others may well have taken over.
 const RECONNECT_TRIES: u32 = 25;
-/// How often to look whether a full disk has room again.
-const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
+/// How often to look whether a full disk has room again, in milliseconds.
+const LOOK_FOR_ROOM_MS: u64 = 1_000;
 /// Wait between two tries.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// The workspace of callers who name none.
@@ -169,23 +169,24 @@ impl Engine {
     pub(super) fn disk_is_full(&mut self) -> bool {
         let there_is_room = self.store.give_up_reserve();
         tracing::error!(there_is_room, "the disk is full; new tickets are refused");
-        self.disk_full_since = Some(Instant::now());
+        self.disk_full_since = Some(self.clock.now());
         metrics::disk_full(true);
         there_is_room
     }
 
     /// Looks now and then whether a full disk has room again.
     pub(super) fn look_for_room(&mut self) {
-        let Some(since) = self.disk_full_since.filter(|since| since.elapsed() >= LOOK_FOR_ROOM)
-        else {
+        let now = self.clock.now();
+        let looked = self.disk_full_since.filter(|at| now.millis_since(*at) >= LOOK_FOR_ROOM_MS);
+        if looked.is_none() {
             return;
-        };
+        }
         if self.store.regain_reserve() {
-            tracing::info!(secs = since.elapsed().as_secs(), "the disk has room again");
+            tracing::info!("the disk has room again");
             self.disk_full_since = None;
             metrics::disk_full(false);
         } else {
-            self.disk_full_since = Some(Instant::now());
+            self.disk_full_since = Some(now);
         }
     }
 
