@@ -233,13 +233,18 @@ fn cause(error: &Error) -> String {
 
 /// What a server does about what it sees.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Steps {
-    lay_down: Vec<Partition>,
+pub(super) struct Steps {
+    pub(super) lay_down: Vec<Partition>,
     /// Each with who has the lease: a server that is gone, nobody, or this server, which lost hold of it.
-    take_up: Vec<(Partition, Option<ReplicaId>)>,
+    pub(super) take_up: Vec<(Partition, Option<ReplicaId>)>,
 }
 
-fn steps(view: &View, me: &ReplicaId, leads: &BTreeSet<Partition>, leaving: bool) -> Steps {
+pub(super) fn steps(
+    view: &View,
+    me: &ReplicaId,
+    leads: &BTreeSet<Partition>,
+    leaving: bool,
+) -> Steps {
     let mut steps = Steps::default();
     for partition in Partition::all() {
         let target = target(view, partition);

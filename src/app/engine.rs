@@ -42,6 +42,10 @@ const PATIENCE_MIN: Duration = Duration::from_millis(1);
 /// How often old idempotency keys are forgotten, in seconds, and how many at a time.
 const FORGET_EVERY_SECS: u32 = 60;
 const FORGET_AT_ONCE: u32 = 20_000;
+
+/// Gives new tickets their identifiers; they sort by the order they were given in.
+type TicketIds = Box<dyn Fn(UnixMillis) -> TicketId + Send>;
+
 /// What the engine thread owns.
 pub(super) struct Engine {
     store: Box<dyn Durable>,
@@ -53,7 +57,7 @@ pub(super) struct Engine {
     to_read: watch::Sender<u64>,
     /// The partitions whose workspaces are here; all of them where nobody shares the store.
     leads: watch::Sender<BTreeSet<Partition>>,
-    ticket_ids: ContextV7,
+    ticket_ids: TicketIds,
     forget_at: UnixMillis,
     /// When the disk was full last; new tickets wait until there is room again.
     disk_full_since: Option<UnixMillis>,
@@ -91,10 +95,16 @@ impl Engine {
             topics,
             to_read,
             leads,
-            ticket_ids: ContextV7::new(),
+            ticket_ids: ticket_ids(),
             forget_at,
             disk_full_since: None,
         }
+    }
+
+    /// Gives tickets identifiers that are the same each time.
+    #[cfg(test)]
+    pub(super) fn name_tickets(&mut self, ids: impl Fn(UnixMillis) -> TicketId + Send + 'static) {
+        self.ticket_ids = Box::new(ids);
     }
 
     /// Runs until the queues end. Returns early when what is written can no longer be trusted.
@@ -106,14 +116,14 @@ impl Engine {
         Ok(())
     }
 
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         let Some(due) = self.workspaces.values().filter_map(Workspace::next_due).min() else {
             return PATIENCE_MAX;
         };
         Duration::from_millis(due.millis_since(self.clock.now())).clamp(PATIENCE_MIN, PATIENCE_MAX)
     }
 
-    fn round(&mut self, work: Vec<Work>) -> Result<(), store::Error> {
+    pub(super) fn round(&mut self, work: Vec<Work>) -> Result<(), store::Error> {
         self.look_for_room();
         let now = self.clock.now();
         let mut batch = Batch::default();
@@ -228,7 +238,7 @@ impl Engine {
                 return Err(Error::DiskFull);
             }
             Action::Submit { intake, payload } => {
-                (Input::Receive { ticket: self.ticket_id(now), intake }, Some(payload))
+                (Input::Receive { ticket: (self.ticket_ids)(now), intake }, Some(payload))
             }
             Action::Route(input) => (*input, None),
         };
@@ -322,15 +332,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Returns a new identifier; identifiers sort by the order they were given in.
-    #[expect(clippy::expect_used, reason = "a UUID is made of digits, letters and hyphens")]
-    fn ticket_id(&self, now: UnixMillis) -> TicketId {
-        let millis = u64::try_from(now.0).unwrap_or(0);
-        let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
-        let timestamp = Timestamp::from_unix(&self.ticket_ids, millis / 1000, nanos);
-        TicketId::new(Uuid::new_v7(timestamp).to_string()).expect("a UUID is an identifier")
-    }
-
     fn forget_used(&mut self, now: UnixMillis) -> Result<(), store::Error> {
         if now < self.forget_at {
             return Ok(());
@@ -347,6 +348,17 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+#[expect(clippy::expect_used, reason = "a UUID is made of digits, letters and hyphens")]
+fn ticket_ids() -> TicketIds {
+    let context = ContextV7::new();
+    Box::new(move |now| {
+        let millis = u64::try_from(now.0).unwrap_or(0);
+        let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
+        let timestamp = Timestamp::from_unix(&context, millis / 1000, nanos);
+        TicketId::new(Uuid::new_v7(timestamp).to_string()).expect("a UUID is an identifier")
+    })
 }
 
 /// Returns the ticket an input is about.
