@@ -28,6 +28,7 @@ use crate::{
         event::WorkspaceSettings,
         id::{ActorId, TicketId, WorkspaceId},
         limits::{IDEMPOTENCY_WINDOW_SECS, WORKSPACES_MAX},
+        planted::planted,
         ticket::Status,
         time::UnixMillis,
     },
@@ -141,7 +142,10 @@ impl Engine {
                 Work::Keep(part, reply) => parts.push((part, reply)),
             }
         }
-        for workspace in self.workspaces.values_mut() {
+        if planted!(AnswerBeforeCommit) {
+            self.answer(std::mem::take(&mut answers));
+        }
+        for workspace in self.workspaces.values_mut().filter(|_| !planted!(NoTicks)) {
             workspace.tick(now, &mut batch);
         }
         match self.commit(&batch, answers.len()) {
@@ -259,7 +263,7 @@ impl Engine {
         batch: &Batch,
     ) -> Result<Option<Receipt>, Error> {
         let key = (id.clone(), idempotency.key.clone());
-        let used = match batch.used.get(&key) {
+        let used = match batch.used.get(&key).filter(|_| !planted!(KeyTwiceInARound)) {
             Some(used) => Some(used.clone()),
             None => {
                 let since = now.minus_secs(IDEMPOTENCY_WINDOW_SECS);
@@ -267,7 +271,7 @@ impl Engine {
             }
         };
         let Some(used) = used else { return Ok(None) };
-        if used.fingerprint != idempotency.fingerprint {
+        if used.fingerprint != idempotency.fingerprint && !planted!(KeyWithoutContent) {
             return Err(Error::IdempotencyKeyReused);
         }
         Ok(Some(Receipt { sequence: used.sequence, ticket: used.ticket, replayed: true }))

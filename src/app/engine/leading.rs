@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Answer, Engine, Error};
 use crate::{
     app::{inbox::Lead, metrics, workspace::Workspace},
-    domain::{event::WorkspaceSettings, id::WorkspaceId, time::UnixMillis},
+    domain::{event::WorkspaceSettings, id::WorkspaceId, planted::planted, time::UnixMillis},
     routing::Input,
     store::{self, Batch, Lease, Partition, Recovered, ReplicaId},
 };
@@ -48,7 +48,9 @@ impl Engine {
                 let _ = reply.send(taken.is_ok());
             }
             Lead::LayDown(partition, reply) => {
-                self.lay_down(partition);
+                if !planted!(LeavesAndGoesOn) {
+                    self.lay_down(partition);
+                }
                 if let Err(error) = self.store.release(partition) {
                     tracing::warn!(%error, partition = partition.0, "a lease was not given back");
                 }
@@ -61,7 +63,7 @@ impl Engine {
         let partition = lease.partition;
         self.store.hold(me, lease);
         let taken = self.take_up(|id| Partition::of(id) == partition);
-        if taken.is_err() {
+        if taken.is_err() && !planted!(LedWithoutLoading) {
             self.lay_down(partition);
             // Whoever holds the lease tries again.
             let _ = self.reconnect(&Batch::default());
@@ -81,7 +83,9 @@ impl Engine {
         for (id, created_at) in known.into_iter().filter(|(id, _)| is_ours(id)) {
             self.load(&id, created_at).map_err(Error::Store)?;
             let now = self.clock.now();
-            if let Some(workspace) = self.workspaces.get_mut(&id) {
+            if let Some(workspace) =
+                self.workspaces.get_mut(&id).filter(|_| !planted!(StreamsSurvive))
+            {
                 workspace.step(Input::Restart, now, None, None, &mut batch)?;
             }
         }
@@ -105,7 +109,9 @@ impl Engine {
         let (workspace, newest_at) = Workspace::load(&*self.store, id, created_at)?;
         let (entries, took) = (workspace.sequence, started.elapsed());
         tracing::info!(workspace = %id, entries, ms = took.as_millis(), "took up a workspace");
-        self.clock.start_after(newest_at);
+        if !planted!(TimeStartsAnew) {
+            self.clock.start_after(newest_at);
+        }
         self.recent.start(&workspace);
         self.topics.start(id, workspace.sequence);
         self.workspaces.insert(id.clone(), workspace);
@@ -120,8 +126,12 @@ impl Engine {
             self.workspaces.keys().filter(|id| Partition::of(id) == partition).cloned().collect();
         for id in gone {
             self.workspaces.remove(&id);
-            self.topics.end(&id);
-            self.recent.forget(&id);
+            if !planted!(TopicsNotEnded) {
+                self.topics.end(&id);
+            }
+            if !planted!(RecentNotForgotten) {
+                self.recent.forget(&id);
+            }
         }
     }
 
@@ -155,6 +165,10 @@ impl Engine {
             }
             Some(Recovered { durable: false, lost }) if lost.is_empty() => {
                 self.roll_back(error, &batch, answers, || Error::Store(store::Error::RolledBack))
+            }
+            _ if planted!(LostIsDone) => {
+                self.answer(answers);
+                Ok(())
             }
             // Some of it is another server's to tell; callers who ask again with their key learn it.
             _ => {
@@ -232,7 +246,10 @@ impl Engine {
     }
 
     fn reload(&mut self, batch: &Batch) -> Result<(), store::Error> {
-        for (id, _) in &batch.workspaces {
+        if planted!(NoReload) {
+            return Ok(());
+        }
+        for (id, _) in batch.workspaces.iter().filter(|_| !planted!(NewWorkspaceStays)) {
             self.workspaces.remove(id);
         }
         let touched: BTreeSet<&WorkspaceId> = batch.entries.iter().map(|(id, _)| id).collect();
