@@ -151,7 +151,11 @@ impl Engine {
         match self.commit(&batch, answers.len()) {
             Ok(()) => {
                 self.publish(batch);
+                let connection_lost = answers.iter().any(|(_, answer)| is_lost(answer));
                 self.answer(answers);
+                if connection_lost {
+                    self.reconnect(&Batch::default());
+                }
             }
             Err(error) => self.fail(&error, batch, answers)?,
         }
@@ -347,11 +351,20 @@ impl Engine {
             Ok(forgotten) if forgotten >= FORGET_AT_ONCE.into() => self.forget_at = now,
             Ok(_) => {}
             Err(error) if error.is_fatal() => return Err(error),
-            // The next commit connects again.
-            Err(error) => tracing::warn!(%error, "old idempotency keys could not be forgotten"),
+            Err(error) => {
+                tracing::warn!(%error, "old idempotency keys could not be forgotten");
+                if error.is_lost() {
+                    self.reconnect(&Batch::default());
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Returns whether a call failed because the connection to the database was lost before there was anything to commit.
+fn is_lost(answer: &Result<Receipt, Error>) -> bool {
+    matches!(answer, Err(Error::Store(error)) if error.is_lost())
 }
 
 #[expect(clippy::expect_used, reason = "a UUID is made of digits, letters and hyphens")]

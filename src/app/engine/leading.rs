@@ -206,7 +206,7 @@ impl Engine {
 
     /// Reaches the database again; lays down what others have taken over meanwhile, or everything where it
     /// cannot be reached.
-    fn reconnect(&mut self, batch: &Batch) -> Option<Recovered> {
+    pub(super) fn reconnect(&mut self, batch: &Batch) -> Option<Recovered> {
         for _ in 0..RECONNECT_TRIES {
             match self.store.recover(batch) {
                 Ok(recovered) => {
