@@ -3,5 +3,6 @@
 mod faults;
 mod properties;
 mod readings;
+mod simulation;
 mod stories;
 mod world;
