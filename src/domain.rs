@@ -11,6 +11,7 @@ pub mod event;
 pub mod facts;
 pub mod id;
 pub mod limits;
+pub(crate) mod planted;
 pub mod policy;
 pub mod reading;
 pub mod ticket;

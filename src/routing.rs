@@ -32,7 +32,7 @@ mod step;
 mod tickets;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use agents::AgentState;
 pub use input::{AgentWrite, Input, Rejection, Transfer};

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{inbox::Inbox, types::Error};
 use crate::{
-    domain::id::WorkspaceId,
+    domain::{id::WorkspaceId, planted::planted},
     store::{self, Membership, Partition, Replica, ReplicaId, StoreOptions, View},
 };
 
@@ -233,29 +233,36 @@ fn cause(error: &Error) -> String {
 
 /// What a server does about what it sees.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Steps {
-    lay_down: Vec<Partition>,
+pub(super) struct Steps {
+    pub(super) lay_down: Vec<Partition>,
     /// Each with who has the lease: a server that is gone, nobody, or this server, which lost hold of it.
-    take_up: Vec<(Partition, Option<ReplicaId>)>,
+    pub(super) take_up: Vec<(Partition, Option<ReplicaId>)>,
 }
 
-fn steps(view: &View, me: &ReplicaId, leads: &BTreeSet<Partition>, leaving: bool) -> Steps {
+pub(super) fn steps(
+    view: &View,
+    me: &ReplicaId,
+    leads: &BTreeSet<Partition>,
+    leaving: bool,
+) -> Steps {
     let mut steps = Steps::default();
     for partition in Partition::all() {
         let target = target(view, partition);
-        let is_mine = !leaving && target == Some(me);
+        let is_mine = !leaving && (target == Some(me) || planted!(TakenFromTheLiving));
         let holder = view.holders.get(&partition);
-        let is_there = holder.is_some_and(|holder| view.replicas.iter().any(|r| r.id == *holder));
+        let is_there = holder.is_some_and(|holder| view.replicas.iter().any(|r| r.id == *holder))
+            && !planted!(TakenFromTheLiving);
         let holds = holder == Some(me);
         if leads.contains(&partition) {
             // Another server took over while this one was silent, and what is here is old; or it is to move.
             if !holds || (!is_mine && (leaving || target.is_some())) {
                 steps.lay_down.push(partition);
             }
-        } else if holds && !is_mine {
+        } else if holds && !is_mine && !planted!(LeaseNeverGivenBack) {
             // Giving it back failed, or taking it up.
             steps.lay_down.push(partition);
-        } else if is_mine && (holds || !is_there) {
+        } else if is_mine && (holds || !is_there) && !(planted!(GoneKeepItAll) && holder.is_some())
+        {
             steps.take_up.push((partition, holder.cloned()));
         }
     }

@@ -29,6 +29,7 @@ use crate::{
         event::WorkspaceSettings,
         id::{ActorId, TicketId, WorkspaceId},
         limits::{IDEMPOTENCY_WINDOW_SECS, WORKSPACES_MAX},
+        planted::planted,
         ticket::Status,
         time::UnixMillis,
     },
@@ -43,6 +44,10 @@ const PATIENCE_MIN: Duration = Duration::from_millis(1);
 /// How often old idempotency keys are forgotten, in seconds, and how many at a time.
 const FORGET_EVERY_SECS: u32 = 60;
 const FORGET_AT_ONCE: u32 = 20_000;
+
+/// Gives new tickets their identifiers; they sort by the order they were given in.
+type TicketIds = Box<dyn Fn(UnixMillis) -> TicketId + Send>;
+
 /// What the engine thread owns.
 pub(super) struct Engine {
     store: Box<dyn Durable>,
@@ -54,10 +59,10 @@ pub(super) struct Engine {
     to_read: watch::Sender<u64>,
     /// The partitions whose workspaces are here; all of them where nobody shares the store.
     leads: watch::Sender<BTreeSet<Partition>>,
-    ticket_ids: ContextV7,
+    ticket_ids: TicketIds,
     forget_at: UnixMillis,
     /// When the disk was full last; new tickets wait until there is room again.
-    disk_full_since: Option<Instant>,
+    disk_full_since: Option<UnixMillis>,
 }
 
 /// Why the engine ended early.
@@ -92,10 +97,16 @@ impl Engine {
             topics,
             to_read,
             leads,
-            ticket_ids: ContextV7::new(),
+            ticket_ids: ticket_ids(),
             forget_at,
             disk_full_since: None,
         }
+    }
+
+    /// Gives tickets identifiers that are the same each time.
+    #[cfg(all(test, feature = "simulation"))]
+    pub(super) fn name_tickets(&mut self, ids: impl Fn(UnixMillis) -> TicketId + Send + 'static) {
+        self.ticket_ids = Box::new(ids);
     }
 
     /// Runs until the queues end. Returns early when what is written can no longer be trusted.
@@ -107,18 +118,14 @@ impl Engine {
         Ok(())
     }
 
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         let Some(due) = self.workspaces.values().filter_map(Workspace::next_due).min() else {
             return PATIENCE_MAX;
         };
         Duration::from_millis(due.millis_since(self.clock.now())).clamp(PATIENCE_MIN, PATIENCE_MAX)
     }
 
-    fn round(&mut self, work: Vec<Work>) -> Result<(), store::Error> {
-        if !self.store.is_usable() {
-            // Whatever failed on it was no commit; those find out by themselves.
-            let _ = self.reconnect(&Batch::default());
-        }
+    pub(super) fn round(&mut self, work: Vec<Work>) -> Result<(), store::Error> {
         self.look_for_room();
         let now = self.clock.now();
         let mut batch = Batch::default();
@@ -144,14 +151,21 @@ impl Engine {
                 }
             }
         }
-        for workspace in self.workspaces.values_mut() {
+        if planted!(AnswerBeforeCommit) {
+            self.answer(std::mem::take(&mut answers));
+        }
+        for workspace in self.workspaces.values_mut().filter(|_| !planted!(NoTicks)) {
             workspace.tick(now, &mut batch);
         }
         match self.commit(&batch, answers.len()) {
             Ok(()) => {
                 self.publish(batch);
+                let connection_lost = answers.iter().any(|(_, answer)| is_lost(answer));
                 self.answer(answers);
                 cursors.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+                if connection_lost {
+                    self.reconnect(&Batch::default());
+                }
             }
             Err(error) => {
                 // Whether or not they are durable, they may be moved there again.
@@ -256,7 +270,7 @@ impl Engine {
                 return Err(Error::DiskFull);
             }
             Action::Submit { intake, payload } => {
-                (Input::Receive { ticket: self.ticket_id(now), intake }, Some(payload))
+                (Input::Receive { ticket: (self.ticket_ids)(now), intake }, Some(payload))
             }
             Action::Route(input) => (*input, None),
         };
@@ -277,7 +291,7 @@ impl Engine {
         batch: &Batch,
     ) -> Result<Option<Receipt>, Error> {
         let key = (id.clone(), idempotency.key.clone());
-        let used = match batch.used.get(&key) {
+        let used = match batch.used.get(&key).filter(|_| !planted!(KeyTwiceInARound)) {
             Some(used) => Some(used.clone()),
             None => {
                 let since = now.minus_secs(IDEMPOTENCY_WINDOW_SECS);
@@ -285,7 +299,7 @@ impl Engine {
             }
         };
         let Some(used) = used else { return Ok(None) };
-        if used.fingerprint != idempotency.fingerprint {
+        if used.fingerprint != idempotency.fingerprint && !planted!(KeyWithoutContent) {
             return Err(Error::IdempotencyKeyReused);
         }
         Ok(Some(Receipt { sequence: used.sequence, ticket: used.ticket, replayed: true }))
@@ -350,15 +364,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Returns a new identifier; identifiers sort by the order they were given in.
-    #[expect(clippy::expect_used, reason = "a UUID is made of digits, letters and hyphens")]
-    fn ticket_id(&self, now: UnixMillis) -> TicketId {
-        let millis = u64::try_from(now.0).unwrap_or(0);
-        let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
-        let timestamp = Timestamp::from_unix(&self.ticket_ids, millis / 1000, nanos);
-        TicketId::new(Uuid::new_v7(timestamp).to_string()).expect("a UUID is an identifier")
-    }
-
     fn forget_used(&mut self, now: UnixMillis) -> Result<(), store::Error> {
         if now < self.forget_at {
             return Ok(());
@@ -370,11 +375,31 @@ impl Engine {
             Ok(forgotten) if forgotten >= FORGET_AT_ONCE.into() => self.forget_at = now,
             Ok(_) => {}
             Err(error) if error.is_fatal() => return Err(error),
-            // The next commit connects again.
-            Err(error) => tracing::warn!(%error, "old idempotency keys could not be forgotten"),
+            Err(error) => {
+                tracing::warn!(%error, "old idempotency keys could not be forgotten");
+                if error.is_lost() {
+                    self.reconnect(&Batch::default());
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Returns whether a call failed because the connection to the database was lost before there was anything to commit.
+fn is_lost(answer: &Result<Receipt, Error>) -> bool {
+    matches!(answer, Err(Error::Store(error)) if error.is_lost())
+}
+
+#[expect(clippy::expect_used, reason = "a UUID is made of digits, letters and hyphens")]
+fn ticket_ids() -> TicketIds {
+    let context = ContextV7::new();
+    Box::new(move |now| {
+        let millis = u64::try_from(now.0).unwrap_or(0);
+        let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
+        let timestamp = Timestamp::from_unix(&context, millis / 1000, nanos);
+        TicketId::new(Uuid::new_v7(timestamp).to_string()).expect("a UUID is an identifier")
+    })
 }
 
 /// Returns the ticket an input is about.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Error, inbox::Inbox, workspace::Workspaces};
 use crate::{
-    domain::{id::WorkspaceId, limits::SNAPSHOT_ENTRIES},
+    domain::{event::Entry, id::WorkspaceId, limits::SNAPSHOT_ENTRIES},
     routing::State,
     store::{self, Readers, Snapshot, StatePart},
 };
@@ -72,8 +72,11 @@ pub(super) async fn take(
     workspace: &WorkspaceId,
 ) -> Result<u64, Error> {
     let id = workspace.clone();
-    let made = readers.read(move |snapshot| make(snapshot, &id)).await.map_err(Error::Store)?;
-    let (sequence, bytes) = made;
+    let read = move |snapshot: &Snapshot| {
+        let newest = |before| store::state_before(snapshot, &id, before);
+        make(newest, |after, apply| store::replay(snapshot, &id, after, apply))
+    };
+    let (sequence, bytes) = readers.read(read).await.map_err(Error::Store)?;
     let parts = StatePart::cut(workspace, sequence, &bytes);
     tracing::debug!(%workspace, sequence, bytes = bytes.len(), "took a snapshot");
     for part in parts {
@@ -82,12 +85,13 @@ pub(super) async fn take(
     Ok(sequence)
 }
 
-fn make(snapshot: &Snapshot, workspace: &WorkspaceId) -> Result<(u64, Vec<u8>), store::Error> {
-    let newest = |before| store::state_before(snapshot, workspace, before);
+/// Makes a snapshot from the newest one and the journal after it; returns the newest entry that is in it too.
+pub(super) fn make(
+    newest: impl Fn(u64) -> Result<Option<(u64, Vec<u8>)>, store::Error>,
+    replay: impl FnOnce(u64, &mut dyn FnMut(Entry)) -> Result<u64, store::Error>,
+) -> Result<(u64, Vec<u8>), store::Error> {
     let (mut state, after) = restored(newest)?;
-    let sequence = store::replay(snapshot, workspace, after, |entry| {
-        state.apply(entry.at, &entry.event);
-    })?;
+    let sequence = replay(after, &mut |entry| state.apply(entry.at, &entry.event))?;
     let bytes = state.to_snapshot().map_err(|_| store::Error::NotFinite { kind: "snapshot" })?;
     Ok((sequence, bytes))
 }

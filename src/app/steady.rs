@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{clock::Clock, domain::time::UnixMillis};
+use crate::{
+    clock::Clock,
+    domain::{planted::planted, time::UnixMillis},
+};
 
 /// The engine's time: the wall clock, made monotone.
 ///
@@ -34,7 +37,7 @@ impl SteadyClock {
     pub(super) fn now(&self) -> UnixMillis {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let wall = self.clock.now();
-        if wall >= progress.newest {
+        if wall >= progress.newest || planted!(TimeGoesBack) {
             progress.ahead_ms = 0;
             progress.newest = wall;
             return wall;

@@ -3,5 +3,7 @@
 mod faults;
 mod properties;
 mod readings;
+#[cfg(feature = "simulation")]
+mod simulation;
 mod stories;
 mod world;

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::Topic;
-use crate::domain::{event::Entry, id::WorkspaceId};
+use crate::domain::{event::Entry, id::WorkspaceId, planted::planted};
 
 /// Topics kept before those without listeners are cleared away.
 const CLEAR_AT: usize = 256;
@@ -77,7 +77,8 @@ impl Topics {
     /// Wakes whoever listens to what became durable.
     pub(super) fn wake(&self, entries: &[(WorkspaceId, Arc<Entry>)]) {
         let mut counters = self.lock();
-        for (workspace, entry) in entries {
+        let told = |entry: &Entry| !planted!(NewsSkipped) || !entry.sequence.is_multiple_of(7);
+        for (workspace, entry) in entries.iter().filter(|(_, entry)| told(entry)) {
             counters.wake(workspace, entry);
         }
         drop(counters);

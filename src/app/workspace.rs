@@ -7,6 +7,7 @@ use crate::{
     domain::{
         event::{Entry, Event, PresenceCause},
         id::{ActorId, TicketId, WorkspaceId},
+        planted::planted,
         reading::ReadingSource,
         ticket::{Payload, Status},
         time::UnixMillis,
@@ -78,7 +79,9 @@ impl Workspace {
         for row in workspace.rows.values() {
             *workspace.counts.entry(row.status).or_default() += 1;
         }
-        workspace.fill_backlog();
+        if !planted!(BacklogLost) {
+            workspace.fill_backlog();
+        }
         Ok((workspace, newest_at))
     }
 
@@ -103,7 +106,9 @@ impl Workspace {
     pub(super) fn tick(&mut self, now: UnixMillis, batch: &mut Batch) {
         if self.state.next_due().is_some_and(|due| due <= now) {
             // A tick is never refused.
-            if let Ok(events) = routing::step(&mut self.state, Input::Tick, now) {
+            if let Ok(events) = routing::step(&mut self.state, Input::Tick, now)
+                && !planted!(TickNotJournaled)
+            {
                 self.record(now, None, events, None, batch);
             }
         }
@@ -118,7 +123,9 @@ impl Workspace {
         payload: Option<Payload>,
         batch: &mut Batch,
     ) -> Result<(), routing::Rejection> {
-        self.tick(now, batch);
+        if !planted!(LateAccept) {
+            self.tick(now, batch);
+        }
         let events = routing::step(&mut self.state, input, now)?;
         self.record(now, actor, events, payload, batch);
         Ok(())

@@ -6,6 +6,7 @@ use super::slab::{AgentKey, Index, Slab, TicketKey};
 use crate::domain::{
     agent::{AgentProfile, Presence},
     id::{AgentId, TicketId},
+    planted::planted,
     policy::OccupancyCeiling,
     time::UnixMillis,
 };
@@ -182,7 +183,8 @@ impl Room {
     /// place of those that may.
     pub(super) fn holds(self, units: u32, interruptible: bool) -> bool {
         let yields = if interruptible { 0 } else { self.interruptible };
-        self.used.saturating_sub(yields).saturating_add(units) <= self.capacity
+        let capacity = self.capacity + u32::from(planted!(CapacityOffByOne));
+        self.used.saturating_sub(yields).saturating_add(units) <= capacity
     }
 }
 

@@ -3,7 +3,7 @@
 mod corners;
 pub(super) mod days;
 mod features;
-mod oracle;
+pub(crate) mod oracle;
 mod properties;
 mod stories;
 mod theory;

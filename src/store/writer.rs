@@ -88,11 +88,6 @@ pub trait Durable: Send {
     /// What the database says; the lease is not relied on any more even so.
     fn release(&mut self, partition: Partition) -> Result<(), Error>;
 
-    /// Returns whether the connection can be used, as far as is known.
-    fn is_usable(&self) -> bool {
-        true
-    }
-
     /// Waits before something is tried again.
     fn pause(&self, time: Duration) {
         std::thread::sleep(time);
@@ -257,10 +252,6 @@ impl Durable for Store {
 
     fn release(&mut self, partition: Partition) -> Result<(), Error> {
         self.held.release(&self.database, partition)
-    }
-
-    fn is_usable(&self) -> bool {
-        self.database.is_usable()
     }
 
     fn recover(&mut self, batch: &Batch) -> Result<Recovered, Error> {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Answer, Engine, Error};
 use crate::{
     app::{inbox::Lead, metrics, workspace::Workspace},
-    domain::{event::WorkspaceSettings, id::WorkspaceId, time::UnixMillis},
+    domain::{event::WorkspaceSettings, id::WorkspaceId, planted::planted, time::UnixMillis},
     routing::Input,
     store::{self, Batch, Lease, Partition, Recovered, ReplicaId},
 };
@@ -16,8 +16,8 @@ use crate::{
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// How often to try to reach the database again, before others may well have taken over.
 const RECONNECT_TRIES: u32 = 25;
-/// How often to look whether a full disk has room again.
-const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
+/// How often to look whether a full disk has room again, in milliseconds.
+const LOOK_FOR_ROOM_MS: u64 = 1_000;
 /// Wait between two tries.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// The workspace of callers who name none.
@@ -48,7 +48,9 @@ impl Engine {
                 let _ = reply.send(taken.is_ok());
             }
             Lead::LayDown(partition, reply) => {
-                self.lay_down(partition);
+                if !planted!(LeavesAndGoesOn) {
+                    self.lay_down(partition);
+                }
                 if let Err(error) = self.store.release(partition) {
                     tracing::warn!(%error, partition = partition.0, "a lease was not given back");
                 }
@@ -61,7 +63,7 @@ impl Engine {
         let partition = lease.partition;
         self.store.hold(me, lease);
         let taken = self.take_up(|id| Partition::of(id) == partition);
-        if taken.is_err() {
+        if taken.is_err() && !planted!(LedWithoutLoading) {
             self.lay_down(partition);
             // Whoever holds the lease tries again.
             let _ = self.reconnect(&Batch::default());
@@ -81,7 +83,9 @@ impl Engine {
         for (id, created_at) in known.into_iter().filter(|(id, _)| is_ours(id)) {
             self.load(&id, created_at).map_err(Error::Store)?;
             let now = self.clock.now();
-            if let Some(workspace) = self.workspaces.get_mut(&id) {
+            if let Some(workspace) =
+                self.workspaces.get_mut(&id).filter(|_| !planted!(StreamsSurvive))
+            {
                 workspace.step(Input::Restart, now, None, None, &mut batch)?;
             }
         }
@@ -105,7 +109,9 @@ impl Engine {
         let (workspace, newest_at) = Workspace::load(&*self.store, id, created_at)?;
         let (entries, took) = (workspace.sequence, started.elapsed());
         tracing::info!(workspace = %id, entries, ms = took.as_millis(), "took up a workspace");
-        self.clock.start_after(newest_at);
+        if !planted!(TimeStartsAnew) {
+            self.clock.start_after(newest_at);
+        }
         self.recent.start(&workspace);
         self.topics.start(id, workspace.sequence);
         self.workspaces.insert(id.clone(), workspace);
@@ -120,8 +126,12 @@ impl Engine {
             self.workspaces.keys().filter(|id| Partition::of(id) == partition).cloned().collect();
         for id in gone {
             self.workspaces.remove(&id);
-            self.topics.end(&id);
-            self.recent.forget(&id);
+            if !planted!(TopicsNotEnded) {
+                self.topics.end(&id);
+            }
+            if !planted!(RecentNotForgotten) {
+                self.recent.forget(&id);
+            }
         }
     }
 
@@ -156,6 +166,10 @@ impl Engine {
             Some(Recovered { durable: false, lost }) if lost.is_empty() => {
                 self.roll_back(error, &batch, answers, || Error::Store(store::Error::RolledBack))
             }
+            _ if planted!(LostIsDone) => {
+                self.answer(answers);
+                Ok(())
+            }
             // Some of it is another server's to tell; callers who ask again with their key learn it.
             _ => {
                 answers.into_iter().for_each(|(reply, _)| drop(reply.send(Err(Error::Moved))));
@@ -170,23 +184,24 @@ impl Engine {
     pub(super) fn disk_is_full(&mut self, batch: &Batch) -> bool {
         let there_is_room = self.store.give_up_reserve() / 2 > batch.bytes_about();
         tracing::error!(there_is_room, "the disk is full; new tickets are refused");
-        self.disk_full_since = Some(Instant::now());
+        self.disk_full_since = Some(self.clock.now());
         metrics::disk_full(true);
         there_is_room
     }
 
     /// Looks now and then whether a full disk has room again.
     pub(super) fn look_for_room(&mut self) {
-        let Some(since) = self.disk_full_since.filter(|since| since.elapsed() >= LOOK_FOR_ROOM)
-        else {
+        let now = self.clock.now();
+        let looked = self.disk_full_since.filter(|at| now.millis_since(*at) >= LOOK_FOR_ROOM_MS);
+        if looked.is_none() {
             return;
-        };
+        }
         if self.store.regain_reserve() {
-            tracing::info!(secs = since.elapsed().as_secs(), "the disk has room again");
+            tracing::info!("the disk has room again");
             self.disk_full_since = None;
             metrics::disk_full(false);
         } else {
-            self.disk_full_since = Some(Instant::now());
+            self.disk_full_since = Some(now);
         }
     }
 
@@ -234,7 +249,10 @@ impl Engine {
     }
 
     fn reload(&mut self, batch: &Batch) -> Result<(), store::Error> {
-        for (id, _) in &batch.workspaces {
+        if planted!(NoReload) {
+            return Ok(());
+        }
+        for (id, _) in batch.workspaces.iter().filter(|_| !planted!(NewWorkspaceStays)) {
             self.workspaces.remove(id);
         }
         let touched: BTreeSet<&WorkspaceId> = batch.entries.iter().map(|(id, _)| id).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{agent_timers, links::ticket_timers};
 use crate::{
-    domain::time::UnixMillis,
+    domain::{planted::planted, time::UnixMillis},
     routing::{
         slab::{AgentKey, LadderKey, Lookup, TicketKey},
         state::{State, Timer},
@@ -34,6 +34,9 @@ impl State {
         }
         // All at once: the set is made faster so than one by one.
         self.timers.append(&mut timers.into_iter().collect());
+        if planted!(OffersNeverLapse) {
+            self.timers.retain(|(_, timer)| !matches!(timer, Timer::Offer(_)));
+        }
     }
 
     fn enter_agent(&mut self, key: AgentKey) {

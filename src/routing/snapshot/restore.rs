@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{
         limits::{AGENTS_MAX, OPEN_TICKETS_MAX},
+        planted::planted,
         ticket::Status,
         time::UnixMillis,
     },
@@ -108,7 +109,10 @@ impl Reader<'_> {
         let (made, vacant) = self.slots(OPEN_TICKETS_MAX, TICKET_BYTES_MIN)?;
         let mut before = UnixMillis(0);
         let slots = Slab::restored(made, vacant, |_: TicketKey| {
-            let open = self.ticket(before)?;
+            let mut open = self.ticket(before)?;
+            if planted!(QueueOrderLost) {
+                open.number = 1;
+            }
             before = open.received_at;
             Ok(open)
         })?;

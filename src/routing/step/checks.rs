@@ -4,6 +4,7 @@ use super::Step;
 use crate::{
     domain::{
         id::{AgentId, OfferId, SkillId, TicketId},
+        planted::planted,
         ticket::Status,
     },
     routing::{agents::AgentState, input::Rejection, slab::TicketKey, tickets::OpenTicket},
@@ -39,10 +40,10 @@ impl Step<'_> {
 
     pub(super) fn live_offer(&self, offer: &OfferId, agent: &AgentId) -> Result<(), Rejection> {
         let live = self.state.ticket(&offer.ticket).is_some_and(|open| {
-            open.status == Status::Offered
-                && open.epoch == offer.epoch
-                && self.state.holder(open) == Some(agent)
-                && open.offer_expires_at.is_some_and(|expires_at| self.now < expires_at)
+            let is_theirs = self.state.holder(open) == Some(agent) || planted!(AcceptByAnother);
+            let is_live = open.status == Status::Offered
+                && open.offer_expires_at.is_some_and(|at| self.now < at || planted!(LateAccept));
+            open.epoch == offer.epoch && is_theirs && (is_live || planted!(DoubleAccept))
         });
         if live { Ok(()) } else { Err(Rejection::OfferNotLive(offer.clone())) }
     }

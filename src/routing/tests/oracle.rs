@@ -19,7 +19,7 @@ use crate::{
 
 /// What was seen so far.
 #[derive(Default)]
-pub(super) struct Oracle {
+pub(crate) struct Oracle {
     /// What the journal gives.
     shadow: State,
     statuses: BTreeMap<TicketId, Status>,
@@ -34,7 +34,7 @@ pub(super) struct Oracle {
 
 impl Oracle {
     /// Notes the events of one step.
-    pub(super) fn note(&mut self, journal: &[(UnixMillis, Event)]) {
+    pub(crate) fn note(&mut self, journal: &[(UnixMillis, Event)]) {
         let mut state = std::mem::take(&mut self.shadow);
         for (at, event) in journal {
             self.transition(event);
@@ -150,7 +150,7 @@ impl Oracle {
     }
 
     /// What must hold after every step.
-    pub(super) fn check(&self, state: &State, now: UnixMillis) {
+    pub(crate) fn check(&self, state: &State, now: UnixMillis) {
         self.compare(state);
         assert!(state.next_due().is_none_or(|due| due > now), "something due was left undone");
         for (offer, expires_at) in &self.live {
