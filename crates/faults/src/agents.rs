@@ -10,7 +10,7 @@ use tokio::{
 use crate::{
     api::v1::{self, agent_service_client::AgentServiceClient, stream_offers_response::Update},
     book::Book,
-    client::{Ask, Client, by},
+    client::{Ask, Client},
     history::{Action, Outcome, Seen, Session},
     random::Dice,
     world::{INTENTS, OFFER_TIMEOUT, SKILLS, agent_name},
@@ -65,7 +65,7 @@ impl Agent {
         }
         // Now and then it has forgotten where it was.
         let after_sequence = if self.client.dice.chance(20) { 0 } else { self.last };
-        let open = by(&self.client.actor, v1::StreamOffersRequest { after_sequence });
+        let open = self.client.by(v1::StreamOffersRequest { after_sequence });
         let opened = timeout(self.client.answer_within, client.stream_offers(open)).await;
         let Ok(Ok(stream)) = opened else { return self.client.hang_up() };
         let mut stream = stream.into_inner();
@@ -101,7 +101,7 @@ impl Agent {
     ) -> bool {
         let idempotency_key = String::new();
         let set = v1::SetPresenceRequest { presence: presence.into(), idempotency_key };
-        let set = client.set_presence(by(&self.client.actor, set));
+        let set = client.set_presence(self.client.by(set));
         timeout(self.client.answer_within, set).await.is_ok_and(|set| set.is_ok())
     }
 

@@ -12,6 +12,8 @@ use tokio::{
 
 use crate::history::{Action, Call, History, Outcome, Session};
 
+/// The workspace of callers who name none.
+pub const DEFAULT_WORKSPACE: &str = "default";
 /// How long to wait for clients to notice that the server is gone.
 const QUIET_WITHIN: Duration = Duration::from_secs(60);
 
@@ -31,22 +33,31 @@ pub struct Book {
     started: Instant,
     history: Mutex<History>,
     acknowledged: Mutex<Vec<Acknowledged>>,
-    /// Where the server is; `None` while clients have to wait.
-    address: watch::Sender<Option<String>>,
+    /// The workspace of its calls.
+    workspace: String,
+    /// Where servers are; none while clients have to wait.
+    addresses: watch::Sender<Vec<String>>,
     busy: AtomicUsize,
     closing: AtomicBool,
     open_tickets: AtomicUsize,
 }
 
 impl Book {
-    /// Returns an empty book; `late_calls` as in [`History::late_calls`].
+    /// Returns an empty book of the default workspace; `late_calls` as in [`History::late_calls`].
     #[must_use]
     pub fn new(late_calls: bool) -> Self {
+        Self::of(DEFAULT_WORKSPACE, late_calls)
+    }
+
+    /// Returns an empty book of a workspace; `late_calls` as in [`History::late_calls`].
+    #[must_use]
+    pub fn of(workspace: &str, late_calls: bool) -> Self {
         Self {
+            workspace: workspace.to_owned(),
             started: Instant::now(),
             history: Mutex::new(History { late_calls, ..History::default() }),
             acknowledged: Mutex::default(),
-            address: watch::Sender::new(None),
+            addresses: watch::Sender::new(Vec::new()),
             busy: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             open_tickets: AtomicUsize::new(0),
@@ -65,15 +76,26 @@ impl Book {
         Duration::from_secs(if self.history().late_calls { 4 } else { 20 })
     }
 
-    /// Says where the server is from now on, or that clients have to wait.
-    pub fn set_address(&self, address: Option<String>) {
-        self.address.send_replace(address);
+    /// Returns the workspace that all calls are about.
+    #[must_use]
+    pub fn workspace(&self) -> &str {
+        &self.workspace
     }
 
-    /// Returns where the server is, whenever that changes.
+    /// Says where the server is from now on, or that clients have to wait.
+    pub fn set_address(&self, address: Option<String>) {
+        self.set_addresses(address.into_iter().collect());
+    }
+
+    /// Says where the servers are from now on; none: clients have to wait.
+    pub fn set_addresses(&self, addresses: Vec<String>) {
+        self.addresses.send_replace(addresses);
+    }
+
+    /// Returns where the servers are, whenever that changes.
     #[must_use]
-    pub fn addresses(&self) -> watch::Receiver<Option<String>> {
-        self.address.subscribe()
+    pub fn addresses(&self) -> watch::Receiver<Vec<String>> {
+        self.addresses.subscribe()
     }
 
     /// Tells clients to begin nothing new.

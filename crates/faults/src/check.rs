@@ -29,6 +29,8 @@ pub enum Rule {
     OneTicketPerKey,
     /// A key that was answered once is answered the same again.
     KeysAreRemembered,
+    /// A ticket that was acknowledged is known to whoever is asked about it.
+    KnownIsFound,
     /// The text is the one that was submitted, the outcome the one reported.
     ContentIsKept,
     /// A ticket begins once, with `ticket_received`.
@@ -65,6 +67,12 @@ pub enum Rule {
     FullIsSaid,
     /// What some clients do costs the others no more than it may.
     OthersGoOn,
+    /// In the journal of a workspace the numbers have no gaps and time never goes back, as SQL reads it.
+    JournalIsWhole,
+    /// A workspace is interrupted no longer than promised when servers or the database come and go.
+    GoesOnInTime,
+    /// A server among several ends only when it is asked to.
+    StaysUp,
     /// Everything can be read, and everybody gets an answer in the end.
     EverybodyIsAnswered,
 }
@@ -92,6 +100,14 @@ impl Violation {
     pub fn with(mut self, lines: impl IntoIterator<Item = impl ToString>) -> Self {
         self.lines.extend(lines.into_iter().map(|line| line.to_string()));
         self
+    }
+}
+
+impl Violation {
+    /// Returns whether a run can go on after it: nothing of what is stored is in doubt.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self.rule, Rule::GoesOnInTime | Rule::StaysUp)
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
-use tonic::{Code, Request, Status, transport::Channel};
+use tonic::{Code, IntoRequest, Request, Status, transport::Channel};
 use tonic_types::StatusExt;
 
 use crate::{
@@ -23,8 +23,11 @@ use crate::{
     world::{CHANNEL, PROBE},
 };
 
-/// Metadata key of the caller.
+/// Metadata keys of the caller and of the workspace.
 const ACTOR_KEY: &str = "evenhand-actor";
+const WORKSPACE_KEY: &str = "evenhand-workspace";
+/// The reason of a workspace that changes hands.
+const MOVED: &str = "WORKSPACE_MOVED";
 /// Keys that begin so are of tickets that only measure.
 pub const PROBE_KEY: &str = "probe-";
 
@@ -34,10 +37,14 @@ pub struct Client {
     pub actor: String,
     /// Where it writes.
     pub book: Arc<Book>,
-    addresses: watch::Receiver<Option<String>>,
+    addresses: watch::Receiver<Vec<String>>,
     channel: Option<(String, Channel)>,
+    /// The server that did not answer; the next call goes to another one.
+    shunned: Option<String>,
     /// Longest wait for an answer.
     pub answer_within: Duration,
+    /// Least wait before asking again, as the last answer said.
+    come_back_after: Duration,
     /// Its choices.
     pub dice: Dice,
 }
@@ -63,7 +70,7 @@ impl Client {
     pub fn through(
         actor: &str,
         book: &Arc<Book>,
-        addresses: watch::Receiver<Option<String>>,
+        addresses: watch::Receiver<Vec<String>>,
         seed: u64,
     ) -> Self {
         Self {
@@ -71,7 +78,9 @@ impl Client {
             book: Arc::clone(book),
             addresses,
             channel: None,
+            shunned: None,
             answer_within: book.answer_within(),
+            come_back_after: Duration::ZERO,
             dice: Dice::new(seed, actor),
         }
     }
@@ -84,7 +93,9 @@ impl Client {
             book: Arc::clone(&self.book),
             addresses: self.addresses.clone(),
             channel: self.channel.clone(),
+            shunned: self.shunned.clone(),
             answer_within: self.answer_within,
+            come_back_after: Duration::ZERO,
             dice,
         }
     }
@@ -92,29 +103,44 @@ impl Client {
     /// Waits until there is a server; returns a channel to it.
     pub async fn channel(&mut self) -> Channel {
         loop {
-            let address = self.addresses.borrow_and_update().clone();
-            match (address, &self.channel) {
-                (Some(address), Some((known, channel))) if *known == address => {
-                    return channel.clone();
+            let addresses = self.addresses.borrow_and_update().clone();
+            if let Some((known, channel)) = &self.channel
+                && addresses.contains(known)
+            {
+                return channel.clone();
+            }
+            let others = addresses.iter().filter(|address| Some(*address) != self.shunned.as_ref());
+            let others: Vec<&String> = others.collect();
+            // Where there is only one server, the next call goes to it again.
+            let chosen = self.dice.pick(&others).copied().or(addresses.first());
+            match chosen.map(|address| (address, server::channel(address))) {
+                Some((address, Ok(channel))) => self.channel = Some((address.clone(), channel)),
+                Some((_, Err(_))) => {}
+                None if self.addresses.changed().await.is_err() => {
+                    // The run is over; whoever waits here is dropped with it.
+                    std::future::pending::<()>().await;
                 }
-                (Some(address), _) => {
-                    if let Ok(channel) = server::channel(&address) {
-                        self.channel = Some((address, channel));
-                    }
-                }
-                (None, _) => {
-                    if self.addresses.changed().await.is_err() {
-                        // The run is over; whoever waits here is dropped with it.
-                        std::future::pending::<()>().await;
-                    }
-                }
+                None => {}
             }
         }
     }
 
-    /// Forgets a connection that broke.
+    /// Forgets a connection that broke, and keeps away from its server if there are others.
     pub fn hang_up(&mut self) {
-        self.channel = None;
+        if let Some((address, _)) = self.channel.take() {
+            self.shunned = Some(address);
+        }
+    }
+
+    /// Returns the server that the connection leads to.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.channel.as_ref().map(|(address, _)| address.clone()).unwrap_or_default()
+    }
+
+    /// Returns a request of this caller.
+    pub fn by<T>(&self, message: T) -> Request<T> {
+        within(self.book.workspace(), by(&self.actor, message))
     }
 
     /// Asks once and writes down what came of it.
@@ -123,16 +149,20 @@ impl Client {
         let book = Arc::clone(&self.book);
         let _busy = book.begin();
         let start_us = book.now_us();
-        let sent = send(channel, &self.actor, ask);
+        let sent = send(channel, self, ask);
         let outcome = match timeout(self.answer_within, sent).await {
             Ok(Ok(ticket)) => Outcome::Done { ticket },
-            Ok(Err(status)) => outcome_of(&status),
+            Ok(Err(status)) => {
+                self.come_back_after = come_back_after(&status);
+                outcome_of(&status)
+            }
             Err(_) => Outcome::Unknown { why: "no answer in time".to_owned() },
         };
         book.write(Call {
             actor: self.actor.clone(),
             key: ask.key.clone(),
             action: ask.action.clone(),
+            server: self.server(),
             start_us,
             end_us: book.now_us(),
             outcome: outcome.clone(),
@@ -151,9 +181,18 @@ impl Client {
                 Outcome::Refused { reason } if is_for_now(&reason) => {}
                 answered => return answered,
             }
-            sleep(self.dice.millis(20, 120)).await;
+            let told = std::mem::take(&mut self.come_back_after);
+            sleep(self.dice.millis(20, 120).max(told)).await;
         }
     }
+}
+
+/// Returns how long whoever has a workspace says that it takes to change hands. Other waits are for those
+/// who ask the same server again, which we do not where there are others.
+fn come_back_after(status: &Status) -> Duration {
+    let moves = status.get_details_error_info().is_some_and(|info| info.reason == MOVED);
+    let told = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    told.filter(|_| moves).unwrap_or_default()
 }
 
 /// Whether a refusal says to come again later.
@@ -188,6 +227,15 @@ pub fn by<T>(actor: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     if let Ok(actor) = actor.parse() {
         request.metadata_mut().insert(ACTOR_KEY, actor);
+    }
+    request
+}
+
+/// Returns a request about a workspace.
+pub fn within<T>(workspace: &str, message: impl IntoRequest<T>) -> Request<T> {
+    let mut request = message.into_request();
+    if let Ok(workspace) = workspace.parse() {
+        request.metadata_mut().insert(WORKSPACE_KEY, workspace);
     }
     request
 }
@@ -236,7 +284,7 @@ fn target(written: &str) -> Option<Target> {
 }
 
 /// Sends a call; returns the ticket that the answer names, or nothing.
-async fn send(channel: Channel, actor: &str, ask: &Ask) -> Result<String, Status> {
+async fn send(channel: Channel, caller: &Client, ask: &Ask) -> Result<String, Status> {
     let idempotency_key = ask.key.clone();
     let id = |ticket: Option<v1::Ticket>| ticket.map(|ticket| ticket.ticket_id).unwrap_or_default();
     let mut tickets = TicketServiceClient::new(channel.clone());
@@ -246,36 +294,36 @@ async fn send(channel: Channel, actor: &str, ask: &Ask) -> Result<String, Status
             let ticket = Some(new_ticket(&ask.key, &body));
             let wait_for_reading = false;
             let submit = v1::SubmitTicketRequest { ticket, idempotency_key, wait_for_reading };
-            id(tickets.submit_ticket(by(actor, submit)).await?.into_inner().ticket)
+            id(tickets.submit_ticket(caller.by(submit)).await?.into_inner().ticket)
         }
         Action::Accept { offer: offer_id } => {
             let accept = v1::AcceptOfferRequest { offer_id, idempotency_key };
-            id(agents.accept_offer(by(actor, accept)).await?.into_inner().ticket)
+            id(agents.accept_offer(caller.by(accept)).await?.into_inner().ticket)
         }
         Action::Decline { offer: offer_id } => {
             let reason = "not_now".to_owned();
             let decline = v1::DeclineOfferRequest { offer_id, reason, idempotency_key };
-            agents.decline_offer(by(actor, decline)).await?;
+            agents.decline_offer(caller.by(decline)).await?;
             String::new()
         }
         Action::Complete { ticket: ticket_id, outcome: written } => {
             let outcome = outcome(&written);
             let done = v1::CompleteAssignmentRequest { ticket_id, outcome, idempotency_key };
-            id(agents.complete_assignment(by(actor, done)).await?.into_inner().ticket)
+            id(agents.complete_assignment(caller.by(done)).await?.into_inner().ticket)
         }
         Action::Transfer { ticket: ticket_id, to } => {
             let target = target(&to);
             let transfer = v1::TransferTicketRequest { ticket_id, target, idempotency_key };
-            id(agents.transfer_ticket(by(actor, transfer)).await?.into_inner().ticket)
+            id(agents.transfer_ticket(caller.by(transfer)).await?.into_inner().ticket)
         }
         Action::Cancel { ticket: ticket_id } => {
             let reason = "customer_left".to_owned();
             let cancel = v1::CancelTicketRequest { ticket_id, reason, idempotency_key };
-            id(tickets.cancel_ticket(by(actor, cancel)).await?.into_inner().ticket)
+            id(tickets.cancel_ticket(caller.by(cancel)).await?.into_inner().ticket)
         }
         Action::Assign { ticket: ticket_id, agent: agent_id } => {
             let assign = v1::AssignTicketRequest { ticket_id, agent_id, idempotency_key };
-            id(tickets.assign_ticket(by(actor, assign)).await?.into_inner().ticket)
+            id(tickets.assign_ticket(caller.by(assign)).await?.into_inner().ticket)
         }
     })
 }

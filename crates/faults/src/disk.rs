@@ -14,7 +14,7 @@ use self::mounted::Mounted;
 pub use self::mounted::unshared;
 use crate::{
     api::v1::{self, agent_service_client::AgentServiceClient},
-    book::Book,
+    book::{Book, DEFAULT_WORKSPACE},
     check::{Rule, Violation},
     client::{self, Ask, Client, by, new_ticket},
     figures::Figures,
@@ -231,7 +231,7 @@ impl Story {
 
     /// Compares everything that was said with what the store has.
     async fn compare(&mut self) {
-        match reading::everything(&self.server.address).await {
+        match reading::everything(&self.server.address, DEFAULT_WORKSPACE).await {
             Ok(stored) => {
                 self.figures.stored(&stored);
                 let found = crate::check::check(&self.shop.book.history(), &stored);

@@ -80,6 +80,8 @@ pub struct Call {
     pub key: String,
     /// What was asked for.
     pub action: Action,
+    /// The server it was sent to.
+    pub server: String,
     /// When it was sent, in microseconds of the run.
     pub start_us: u64,
     /// When the answer came, in microseconds of the run.
@@ -227,8 +229,11 @@ pub struct Stored {
 
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { actor, key, action, start_us, end_us, outcome } = self;
-        write!(formatter, "{start_us}..{end_us} us {actor} {key} {action:?} -> {outcome:?}")
+        let Self { actor, key, action, server, start_us, end_us, outcome } = self;
+        write!(
+            formatter,
+            "{start_us}..{end_us} us {actor} {key} {action:?} at {server} -> {outcome:?}"
+        )
     }
 }
 

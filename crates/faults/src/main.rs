@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use evenhand_faults::{
-    disk, flips, kill, progress::Progress, proxy, run::Ended, server::Program, stop, world::Size,
+    cluster, disk, flips, kill, postgres, progress::Progress, proxy, replicas, run::Ended,
+    server::Program, stop, world::Size,
 };
 
 /// Faults for the server, and the proof of what it kept. One line of JSON on stdout; exit code 3 when
@@ -69,6 +70,10 @@ enum Command {
         #[arg(long, default_value_t = 12)]
         size_mib: u32,
     },
+    /// Several servers on one PostgreSQL: killed, stopped, frozen, added.
+    Replicas(Many),
+    /// A PostgreSQL that crashes, loses sessions, freezes and is cut off, below several servers.
+    Postgres(Many),
     /// A network that delays, cuts and swallows, and agents who stop reading.
     Proxy {
         /// How long everybody works, in seconds.
@@ -80,6 +85,41 @@ enum Command {
         #[command(flatten)]
         people: People,
     },
+}
+
+/// Several servers with several workspaces.
+#[derive(clap::Args)]
+struct Many {
+    /// How many faults.
+    #[arg(long, default_value_t = 40)]
+    cycles: usize,
+    /// After so many faults a new database is begun.
+    #[arg(long, default_value_t = 20)]
+    cycles_per_database: usize,
+    /// Servers at once.
+    #[arg(long, default_value_t = 3)]
+    servers: usize,
+    /// Workspaces, each with people of its own.
+    #[arg(long, default_value_t = 6)]
+    workspaces: usize,
+    /// Tickets that are open at once in each workspace.
+    #[arg(long, default_value_t = 60)]
+    tickets: usize,
+    /// Agents of each workspace.
+    #[arg(long, default_value_t = 8)]
+    agents: usize,
+    /// Slowest answer of an agent, in milliseconds.
+    #[arg(long, default_value_t = 300)]
+    pace_ms: u64,
+}
+
+impl Many {
+    fn plan(&self, program: Program, seed: u64) -> cluster::Plan {
+        let Self { cycles, cycles_per_database, servers, workspaces, .. } = *self;
+        let Self { tickets, agents, pace_ms, .. } = *self;
+        let size = Size { tickets, agents, pace_ms };
+        cluster::Plan { program, servers, workspaces, cycles, cycles_per_database, size, seed }
+    }
 }
 
 #[derive(clap::Args)]
@@ -125,6 +165,16 @@ async fn main() -> Result<ExitCode, anyhow::Error> {
             let plan = stop::Plan { program, cycles, window_ms, size: people.size(), seed };
             let ended = stop::run(&plan, &mut progress).await?;
             Ok(say("stop", seed, &ended, &progress))
+        }
+        Command::Replicas(many) => {
+            let mut progress = Progress::new("replicas", many.cycles);
+            let ended = replicas::run(&many.plan(program, seed), &mut progress).await?;
+            Ok(say("replicas", seed, &ended, &progress))
+        }
+        Command::Postgres(many) => {
+            let mut progress = Progress::new("postgres", many.cycles);
+            let ended = postgres::run(&many.plan(program, seed), &mut progress).await?;
+            Ok(say("postgres", seed, &ended, &progress))
         }
         Command::Flips { count } => {
             let mut progress = Progress::new("flips", count);

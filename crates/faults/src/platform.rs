@@ -9,7 +9,7 @@ use tonic::Status;
 use crate::{
     api::v1::{self, ticket_service_client::TicketServiceClient},
     book::{Acknowledged, Book},
-    client::{Ask, Client, by, is_for_now, new_ticket, outcome_of},
+    client::{Ask, Client, is_for_now, new_ticket, outcome_of},
     history::{Action, Call, Outcome},
     world::{agent_name, text},
 };
@@ -52,7 +52,7 @@ async fn submit_stream(client: &mut Client, mut asks: Vec<Ask>) {
         let start_us = book.now_us();
         let messages = asks.iter().map(message).collect::<Vec<_>>();
         let mut tickets = TicketServiceClient::new(channel);
-        let sent = tickets.submit_tickets(by(&client.actor, stream::iter(messages)));
+        let sent = tickets.submit_tickets(client.by(stream::iter(messages)));
         let answer = match timeout(client.answer_within, sent).await {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
@@ -68,7 +68,8 @@ async fn submit_stream(client: &mut Client, mut asks: Vec<Ask>) {
                 Outcome::Unknown { .. } => true,
                 Outcome::Refused { reason } => is_for_now(reason),
             };
-            book.write(Call { actor, key, action, start_us, end_us, outcome });
+            let server = client.server();
+            book.write(Call { actor, key, action, server, start_us, end_us, outcome });
             if for_now {
                 again.push(ask);
             }

@@ -1,7 +1,6 @@
 //! A bad network between clients and server, and agents who stop reading.
 
 mod probe;
-mod relay;
 mod stalled;
 
 use std::{
@@ -20,11 +19,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use self::{probe::Probe, relay::Fates};
+use self::probe::Probe;
 use crate::{
     check::{Rule, Violation},
     progress::Progress,
     random::Dice,
+    relay::{self, Fates},
     run::{Ended, Run},
     server::{self, Program, Server},
     world::{self, OFFER_TIMEOUT, PROBE, Size},
@@ -83,7 +83,7 @@ async fn through_network(
     let server = run.start().await?;
     let longest = Arc::new(AtomicU64::new(0));
     let stalls = tokio::spawn(watch_stalls(Arc::clone(&longest)));
-    let direct = watch::Sender::new(Some(server.address.clone()));
+    let direct = watch::Sender::new(vec![server.address.clone()]);
     let channel = server::channel(&server.address)?;
     world::add_people(&channel, probe::NAME, 1, &["triage", PROBE]).await?;
     world::add_people(&channel, stalled::NAME, plan.stalled, &world::SKILLS).await?;
@@ -131,7 +131,7 @@ async fn through_network(
 
 /// Puts a relay between everybody and the server.
 async fn network(
-    direct: &watch::Sender<Option<String>>,
+    direct: &watch::Sender<Vec<String>>,
     seed: u64,
     run: &Run,
 ) -> Result<(JoinHandle<()>, Arc<Fates>), anyhow::Error> {

@@ -11,6 +11,7 @@ use crate::{
         self, insight_service_client::InsightServiceClient,
         ticket_service_client::TicketServiceClient,
     },
+    client::within,
     history::{Decision, Entry, Status, Stored, StoredTicket},
     server,
 };
@@ -29,9 +30,9 @@ const ENTRY_WITHIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// The server does not give something.
-pub async fn everything(address: &str) -> Result<Stored, RpcStatus> {
-    let mut stored = changed(address, &Stored::default()).await?;
-    stored.decisions = Some(decisions(&connect(address)?).await?);
+pub async fn everything(address: &str, workspace: &str) -> Result<Stored, RpcStatus> {
+    let mut stored = changed(address, workspace, &Stored::default()).await?;
+    stored.decisions = Some(decisions(&connect(address)?, workspace).await?);
     Ok(stored)
 }
 
@@ -39,12 +40,16 @@ pub async fn everything(address: &str) -> Result<Stored, RpcStatus> {
 ///
 /// # Errors
 /// The server does not give something.
-pub async fn changed(address: &str, earlier: &Stored) -> Result<Stored, RpcStatus> {
+pub async fn changed(
+    address: &str,
+    workspace: &str,
+    earlier: &Stored,
+) -> Result<Stored, RpcStatus> {
     let known: BTreeMap<&str, &StoredTicket> =
         earlier.tickets.iter().map(|ticket| (ticket.id.as_str(), ticket)).collect();
     let mut read = Vec::new();
     let mut new = Vec::new();
-    for ticket in tickets(&connect(address)?).await? {
+    for ticket in tickets(&connect(address)?, workspace).await? {
         let before = known.get(ticket.ticket_id.as_str()).copied();
         match before.filter(|before| before.sequence == ticket.sequence) {
             Some(before) => read.push(stored(ticket, before.entries.clone())),
@@ -54,7 +59,10 @@ pub async fn changed(address: &str, earlier: &Stored) -> Result<Stored, RpcStatu
     for some in new.chunks(WATCHES_OF_A_CONNECTION) {
         let channel = &connect(address)?;
         let entries = stream::iter(some).map(|ticket| async move {
-            Ok::<_, RpcStatus>(stored(ticket.clone(), entries_of(channel, ticket).await?))
+            Ok::<_, RpcStatus>(stored(
+                ticket.clone(),
+                entries_of(channel, workspace, ticket).await?,
+            ))
         });
         let entries: Vec<_> = entries.buffer_unordered(WATCHES_AT_ONCE).try_collect().await?;
         read.extend(entries);
@@ -70,13 +78,13 @@ fn connect(address: &str) -> Result<Channel, RpcStatus> {
 ///
 /// # Errors
 /// The server does not give something.
-pub async fn tickets(channel: &Channel) -> Result<Vec<v1::Ticket>, RpcStatus> {
+pub async fn tickets(channel: &Channel, workspace: &str) -> Result<Vec<v1::Ticket>, RpcStatus> {
     let mut client = TicketServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
         let list = v1::ListTicketsRequest { page_size: PAGE, page_token, ..Default::default() };
-        let page = client.list_tickets(list).await?.into_inner();
+        let page = client.list_tickets(within(workspace, list)).await?.into_inner();
         all.extend(page.tickets);
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -86,8 +94,12 @@ pub async fn tickets(channel: &Channel) -> Result<Vec<v1::Ticket>, RpcStatus> {
 }
 
 /// Returns the entries of a ticket, up to the newest one the ticket names.
-async fn entries_of(channel: &Channel, ticket: &v1::Ticket) -> Result<Vec<Entry>, RpcStatus> {
-    let messages = messages_of(channel, ticket).await?;
+async fn entries_of(
+    channel: &Channel,
+    workspace: &str,
+    ticket: &v1::Ticket,
+) -> Result<Vec<Entry>, RpcStatus> {
+    let messages = messages_of(channel, workspace, ticket).await?;
     Ok(messages.into_iter().filter_map(|message| message.event).map(entry).collect())
 }
 
@@ -97,12 +109,13 @@ async fn entries_of(channel: &Channel, ticket: &v1::Ticket) -> Result<Vec<Entry>
 /// The server does not give something.
 pub async fn messages_of(
     channel: &Channel,
+    workspace: &str,
     ticket: &v1::Ticket,
 ) -> Result<Vec<v1::WatchTicketResponse>, RpcStatus> {
     let ticket_id = ticket.ticket_id.clone();
     let watch = v1::WatchTicketRequest { ticket_id, after_sequence: 0 };
     let mut client = TicketServiceClient::new(channel.clone());
-    let mut stream = client.watch_ticket(watch).await?.into_inner();
+    let mut stream = client.watch_ticket(within(workspace, watch)).await?.into_inner();
     let (mut messages, mut newest) = (Vec::new(), 0);
     while newest < ticket.sequence {
         let next = timeout(ENTRY_WITHIN, stream.message()).await.map_err(|_| {
@@ -117,28 +130,31 @@ pub async fn messages_of(
 }
 
 /// Returns all decision records as far as they must agree with the journal, newest first.
-async fn decisions(channel: &Channel) -> Result<Vec<Decision>, RpcStatus> {
+async fn decisions(channel: &Channel, workspace: &str) -> Result<Vec<Decision>, RpcStatus> {
     let short = |decision: v1::DecisionRecord| Decision {
         sequence: decision.sequence,
         ticket: decision.ticket_id,
         offer: decision.offer_id,
         agent: decision.agent_id,
     };
-    Ok(records(channel).await?.into_iter().map(short).collect())
+    Ok(records(channel, workspace).await?.into_iter().map(short).collect())
 }
 
 /// Returns all decision records, newest first.
 ///
 /// # Errors
 /// The server does not give something.
-pub async fn records(channel: &Channel) -> Result<Vec<v1::DecisionRecord>, RpcStatus> {
+pub async fn records(
+    channel: &Channel,
+    workspace: &str,
+) -> Result<Vec<v1::DecisionRecord>, RpcStatus> {
     let mut client = InsightServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
         let list =
             v1::ListDecisionRecordsRequest { page_size: PAGE, page_token, ..Default::default() };
-        let page = client.list_decision_records(list).await?.into_inner();
+        let page = client.list_decision_records(within(workspace, list)).await?.into_inner();
         all.extend(page.decisions);
         page_token = page.next_page_token;
         if page_token.is_empty() {

@@ -103,9 +103,9 @@ impl Run {
     pub async fn check(&mut self, server: &Server, all: bool) -> Vec<Violation> {
         let read = async {
             if all {
-                reading::everything(&server.address).await
+                reading::everything(&server.address, self.book.workspace()).await
             } else {
-                reading::changed(&server.address, &self.earlier).await
+                reading::changed(&server.address, self.book.workspace(), &self.earlier).await
             }
         };
         let stored = match read.await {

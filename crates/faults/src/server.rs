@@ -23,7 +23,9 @@ use tonic_health::pb::{
 /// Nothing a server is asked for takes longer, unless it is stuck.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines of the log that are kept to explain a failure.
-const LOG_LINES_KEPT: usize = 40;
+const LOG_LINES_KEPT: usize = 120;
+/// The setting that says where a shared database is.
+pub const STORE_URL: &str = "EVENHAND_STORE__URL";
 /// How often health is asked for while the server starts.
 const HEALTH_EVERY: Duration = Duration::from_millis(2);
 
@@ -72,13 +74,20 @@ impl Program {
     /// # Errors
     /// The program cannot be started at all.
     pub fn spawn(&self, folder: &Path) -> Result<Child, anyhow::Error> {
-        let child = Command::new(&self.path)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder)
+        let mut command = Command::new(&self.path);
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        // The folder would have the last word.
+        if self.settings.iter().all(|(name, _)| name != STORE_URL) {
+            command.arg("--data-dir").arg(folder);
+        }
+        let child = command
             .env("EVENHAND_SERVER__ADMIN_LISTEN", "127.0.0.1:0")
             .env("EVENHAND_LOG__FORMAT", "json")
             // Where it listens and what is wrong; not each refused call.
-            .env("EVENHAND_LOG__FILTER", "evenhand::cli=info,evenhand::app=info,warn")
+            .env(
+                "EVENHAND_LOG__FILTER",
+                "evenhand::cli=info,evenhand::app=info,evenhand::service::observe=error,warn",
+            )
             .env("EVENHAND_CLASSIFIER__MODEL", &self.model)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -144,11 +153,20 @@ impl Server {
     /// The signal cannot be sent.
     pub async fn stop(mut self) -> Result<(Option<ExitStatus>, Duration), anyhow::Error> {
         let began = Instant::now();
-        let id = self.child.id().context("the server is gone already")?;
-        let status = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
-        anyhow::ensure!(status.success(), "SIGTERM cannot be sent to {id}");
+        self.signal("-TERM").await?;
         let ended = timeout(PATIENCE, self.child.wait()).await;
         Ok((ended.ok().transpose()?, began.elapsed()))
+    }
+
+    /// Sends a signal, such as `-STOP`.
+    ///
+    /// # Errors
+    /// The signal cannot be sent.
+    pub async fn signal(&self, signal: &str) -> Result<(), anyhow::Error> {
+        let id = self.child.id().context("the server is gone already")?;
+        let status = Command::new("kill").args([signal, &id.to_string()]).status().await?;
+        anyhow::ensure!(status.success(), "{signal} cannot be sent to {id}");
+        Ok(())
     }
 
     /// Returns how it ended, if it did by itself.

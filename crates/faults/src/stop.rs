@@ -119,6 +119,7 @@ mod tests {
             actor: "shop".to_owned(),
             key: "k1".to_owned(),
             action: Action::Cancel { ticket: "t1".to_owned() },
+            server: "one".to_owned(),
             start_us,
             end_us: start_us + 1,
             outcome: Outcome::Unknown { why: "reset".to_owned() },

@@ -11,8 +11,8 @@ use crate::{
     api::v1::{
         self, admin_service_client::AdminServiceClient, agent_service_client::AgentServiceClient,
     },
-    book::Book,
-    client::by,
+    book::{Book, DEFAULT_WORKSPACE},
+    client::{by, within},
     platform,
     random::Dice,
     server::Program,
@@ -79,9 +79,13 @@ pub fn text(dice: &mut Dice, number: usize) -> String {
 ///
 /// # Errors
 /// The server refuses something.
-pub async fn set_up(channel: &Channel, agents: usize) -> Result<(), anyhow::Error> {
+pub async fn set_up(
+    channel: &Channel,
+    workspace: &str,
+    agents: usize,
+) -> Result<(), anyhow::Error> {
     let mut admin = AdminServiceClient::new(channel.clone());
-    let get = v1::GetPolicyRequest::default();
+    let get = within(workspace, v1::GetPolicyRequest::default());
     let policy = admin.get_policy(get).await.context("the policy cannot be read")?;
     let mut policy = policy.into_inner().policy.context("there is no policy")?;
     policy.offer_timeout_secs = u32::try_from(OFFER_TIMEOUT.as_secs())?;
@@ -90,13 +94,13 @@ pub async fn set_up(channel: &Channel, agents: usize) -> Result<(), anyhow::Erro
     policy.assignment_return_secs = ASSIGNMENT_RETURN_SECS;
     policy.wrap_up_secs = 0;
     let set = v1::SetPolicyRequest { policy: Some(policy), ..Default::default() };
-    admin.set_policy(set).await.context("the policy cannot be set")?;
+    admin.set_policy(within(workspace, set)).await.context("the policy cannot be set")?;
     for number in 0..agents {
         let skills = SKILLS.iter().enumerate();
         // Each lacks one skill, so that not everybody may take everything.
         let skills = skills.filter(|(index, _)| index + 1 != number % (SKILLS.len() + 1));
         let skills: Vec<&str> = skills.map(|(_, name)| *name).collect();
-        create(&mut admin, &agent_name(number), &skills).await?;
+        create(&mut admin, workspace, &agent_name(number), &skills).await?;
     }
     Ok(())
 }
@@ -118,13 +122,14 @@ pub async fn add_people(
         admin.create_skill(declare).await.context("a skill cannot be declared")?;
     }
     for number in 0..count {
-        create(&mut admin, &agent_of(name, number), skills).await?;
+        create(&mut admin, DEFAULT_WORKSPACE, &agent_of(name, number), skills).await?;
     }
     Ok(())
 }
 
 async fn create(
     admin: &mut AdminServiceClient<Channel>,
+    workspace: &str,
     name: &str,
     skills: &[&str],
 ) -> Result<(), anyhow::Error> {
@@ -142,7 +147,7 @@ async fn create(
         ..v1::AgentProfile::default()
     };
     let create = v1::CreateAgentRequest { profile: Some(profile), ..Default::default() };
-    admin.create_agent(create).await.context("an agent cannot be added")?;
+    admin.create_agent(within(workspace, create)).await.context("an agent cannot be added")?;
     Ok(())
 }
 
@@ -175,7 +180,7 @@ pub async fn still(channel: &Channel, agents: usize) -> Result<(), anyhow::Error
 /// The server refuses something.
 pub async fn prepare(program: &Program, folder: &Path, agents: usize) -> Result<(), anyhow::Error> {
     let server = program.must_start(folder).await?;
-    set_up(&crate::server::channel(&server.address)?, agents).await?;
+    set_up(&crate::server::channel(&server.address)?, DEFAULT_WORKSPACE, agents).await?;
     server.stop().await?;
     Ok(())
 }

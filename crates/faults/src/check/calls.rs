@@ -7,6 +7,8 @@ use crate::history::{Action, Call, History, Outcome, Stored, StoredTicket};
 
 /// The reason of a key that came before with other content.
 const REUSED: &str = "IDEMPOTENCY_KEY_REUSED";
+/// The reason of a ticket that is not there.
+const UNKNOWN_TICKET: &str = "TICKET_NOT_FOUND";
 /// Reasons given before the key is looked at: they say nothing about an earlier attempt.
 const TURNED_AWAY: [&str; 4] =
     ["SERVER_BUSY", "QUEUE_FULL", "STREAM_LIMIT_REACHED", "RESOURCE_EXHAUSTED"];
@@ -103,8 +105,42 @@ pub(super) fn check(
             violations.push(Violation::new(Rule::SomebodyAsked, what).with(lines));
         }
     }
+    known(history, violations);
     for ticket in &stored.tickets {
         content(ticket, &keys, &asked, violations);
+    }
+}
+
+/// Adds every call that was told that there is no such ticket, though its ticket was acknowledged before.
+fn known(history: &History, violations: &mut Vec<Violation>) {
+    let mut acknowledged: BTreeMap<&str, &Call> = BTreeMap::new();
+    for call in &history.calls {
+        if let (Action::Submit { .. }, Outcome::Done { ticket }) = (&call.action, &call.outcome) {
+            acknowledged.entry(ticket).or_insert(call);
+        }
+    }
+    for call in &history.calls {
+        let Outcome::Refused { reason } = &call.outcome else { continue };
+        let submitted = about(&call.action).and_then(|ticket| acknowledged.get(ticket).copied());
+        let before = submitted.filter(|submitted| submitted.end_us <= call.start_us);
+        if let Some(before) = before.filter(|_| reason == UNKNOWN_TICKET) {
+            let what = format!("key {}: the ticket was acknowledged before", call.key);
+            violations.push(Violation::new(Rule::KnownIsFound, what).with([before, call]));
+        }
+    }
+}
+
+/// Returns the ticket that a call is about.
+fn about(action: &Action) -> Option<&str> {
+    match action {
+        Action::Submit { .. } => None,
+        Action::Accept { offer } | Action::Decline { offer } => {
+            offer.rsplit_once('.').map(|(ticket, _)| ticket)
+        }
+        Action::Complete { ticket, .. }
+        | Action::Transfer { ticket, .. }
+        | Action::Cancel { ticket }
+        | Action::Assign { ticket, .. } => Some(ticket),
     }
 }
 

@@ -64,7 +64,8 @@ fn unknown() -> Outcome {
 
 fn call(actor: &str, key: &str, start_us: u64, action: Action, outcome: Outcome) -> Call {
     let (actor, key) = (actor.to_owned(), key.to_owned());
-    Call { actor, key, action, start_us, end_us: start_us + 5, outcome }
+    let server = "one".to_owned();
+    Call { actor, key, action, server, start_us, end_us: start_us + 5, outcome }
 }
 
 /// A history and a store without a fault.
@@ -192,6 +193,14 @@ fn a_key_that_is_forgotten_is_found() {
     assert_broken(Rule::KeysAreRemembered, |history, _| {
         let again = Action::Accept { offer: "t1.2".to_owned() };
         history.calls.push(call("ben", "a2", 200, again, refused("OFFER_NOT_LIVE")));
+    });
+}
+
+#[test]
+fn an_acknowledged_ticket_that_somebody_does_not_know_is_found() {
+    assert_broken(Rule::KnownIsFound, |history, _| {
+        let cancel = Action::Cancel { ticket: "t1".to_owned() };
+        history.calls.push(call("boss", "b9", 900, cancel, refused("TICKET_NOT_FOUND")));
     });
 }
 

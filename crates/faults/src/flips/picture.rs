@@ -11,7 +11,7 @@ use crate::{
         self, admin_service_client::AdminServiceClient,
         insight_service_client::InsightServiceClient, ticket_service_client::TicketServiceClient,
     },
-    book::Acknowledged,
+    book::{Acknowledged, DEFAULT_WORKSPACE},
     client::{by, new_ticket},
     reading,
 };
@@ -28,8 +28,9 @@ impl Picture {
     pub(super) async fn take(channel: &Channel) -> Result<Self, Status> {
         let mut picture = Self::default();
         picture.settings(channel).await?;
-        let tickets = reading::tickets(channel).await?;
-        let read = stream::iter(&tickets).map(|ticket| reading::messages_of(channel, ticket));
+        let tickets = reading::tickets(channel, DEFAULT_WORKSPACE).await?;
+        let read = stream::iter(&tickets)
+            .map(|ticket| reading::messages_of(channel, DEFAULT_WORKSPACE, ticket));
         let messages: Vec<_> = read.buffered(WATCHES_AT_ONCE).try_collect().await?;
         for (ticket, messages) in tickets.iter().zip(messages) {
             let id = &ticket.ticket_id;
@@ -38,7 +39,7 @@ impl Picture {
                 picture.add(format!("entry {id} {number}"), message);
             }
         }
-        for decision in reading::records(channel).await? {
+        for decision in reading::records(channel, DEFAULT_WORKSPACE).await? {
             picture.add(format!("decision {}", decision.sequence), &decision);
         }
         Ok(picture)

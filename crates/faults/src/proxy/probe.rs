@@ -34,7 +34,7 @@ impl Probe {
     /// Signs in.
     pub(super) async fn start(
         book: &Arc<Book>,
-        direct: watch::Receiver<Option<String>>,
+        direct: watch::Receiver<Vec<String>>,
         seed: u64,
     ) -> Result<Self, anyhow::Error> {
         let name = agent_of(NAME, 0);

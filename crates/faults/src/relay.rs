@@ -15,7 +15,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 use crate::random::Dice;
@@ -27,7 +27,7 @@ const SWALLOW_FOR: Duration = Duration::from_secs(8);
 
 /// What happens to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub enum Fate {
     /// Nothing.
     Pass,
     /// Every chunk waits.
@@ -42,24 +42,42 @@ enum Fate {
     Swallow,
 }
 
+/// What shall happen to connections that pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// To how many of them, in percent.
+    pub percent: u32,
+    /// What.
+    pub fate: Fate,
+    /// How long a connection that swallows everything is kept.
+    pub swallow_for: Duration,
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self { percent: 0, fate: Fate::Pass, swallow_for: SWALLOW_FOR }
+    }
+}
+
 /// How often each fate befell a connection.
 #[derive(Debug, Default)]
-pub(super) struct Fates {
+pub struct Fates {
     counts: [AtomicUsize; 6],
 }
 
 impl Fates {
     /// Returns the names of the fates and how often each happened.
-    pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    #[must_use]
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
         const NAMES: [&str; 6] = ["passed", "delayed", "dribbled", "cut", "reset", "swallowed"];
         NAMES.into_iter().zip(self.counts.iter().map(|count| count.load(Relaxed)))
     }
 }
 
-/// Passes connections on to wherever the server is.
-pub(super) async fn run(
+/// Passes connections on to wherever the server is, each with a fate of its own.
+pub async fn run(
     listener: TcpListener,
-    server: watch::Receiver<Option<String>>,
+    server: watch::Receiver<Vec<String>>,
     fates: Arc<Fates>,
     mut dice: Dice,
 ) {
@@ -75,14 +93,37 @@ pub(super) async fn run(
         if let Some(count) = fates.counts.get(index) {
             count.fetch_add(1, Relaxed);
         }
-        let Some(address) = server.borrow().clone() else { continue };
-        tokio::spawn(relay(client, address, fate, dice.clone()));
+        let Some(address) = server.borrow().first().cloned() else { continue };
+        let (_, nobody) = watch::channel(Order::default());
+        tokio::spawn(relay(client, address, fate, nobody, dice.clone()));
         // Each connection has choices of its own.
         dice.below(2);
     }
 }
 
-async fn relay(client: TcpStream, address: String, fate: Fate, mut dice: Dice) {
+/// Passes connections on until an order says otherwise.
+pub async fn obey(
+    listener: TcpListener,
+    server: String,
+    orders: watch::Receiver<Order>,
+    mut dice: Dice,
+) {
+    while let Ok((client, _)) = listener.accept().await {
+        let mut orders = orders.clone();
+        // An order is for the connections that are there when it is given.
+        orders.mark_unchanged();
+        tokio::spawn(relay(client, server.clone(), Fate::Pass, orders, dice.clone()));
+        dice.below(2);
+    }
+}
+
+async fn relay(
+    client: TcpStream,
+    address: String,
+    mut fate: Fate,
+    mut orders: watch::Receiver<Order>,
+    mut dice: Dice,
+) {
     let Ok(server) = TcpStream::connect(address).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let life = match fate {
@@ -96,9 +137,18 @@ async fn relay(client: TcpStream, address: String, fate: Fate, mut dice: Dice) {
         let down = pass(&mut from_server, &mut to_client, fate, dice.clone());
         tokio::select! { () = up => {}, () = down => {} }
     };
-    let ended = timeout(life, passing).await.is_ok();
+    let mut swallow_for = SWALLOW_FOR;
+    let mut own = dice.clone();
+    let ended = tokio::select! {
+        () = passing => true,
+        () = sleep(life) => false,
+        order = ordered(&mut orders, &mut own) => {
+            (fate, swallow_for) = (order.fate, order.swallow_for);
+            false
+        }
+    };
     match fate {
-        Fate::Swallow if !ended => sleep(SWALLOW_FOR).await,
+        Fate::Swallow if !ended => sleep(swallow_for).await,
         Fate::Reset if !ended => {
             // Both sides get a reset in place of an end.
             let halves = [from_client.reunite(to_client), from_server.reunite(to_server)];
@@ -108,6 +158,17 @@ async fn relay(client: TcpStream, address: String, fate: Fate, mut dice: Dice) {
         }
         _ => {}
     }
+}
+
+/// Waits for an order that is for this connection too.
+async fn ordered(orders: &mut watch::Receiver<Order>, dice: &mut Dice) -> Order {
+    while orders.changed().await.is_ok() {
+        let order = *orders.borrow_and_update();
+        if dice.chance(order.percent) {
+            return order;
+        }
+    }
+    std::future::pending().await
 }
 
 async fn pass(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, fate: Fate, mut dice: Dice) {
