@@ -26,6 +26,9 @@ const BEAT: Duration = Duration::from_millis(200);
 const OWNER_WITHIN: Duration = Duration::from_secs(4);
 /// How long leaving may take before the server stops anyway.
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
+/// Beats for which a server that leaves goes on handing on calls after others have all its workspaces: until
+/// each of them has seen who.
+const BEATS_AFTER: u32 = 2;
 
 /// Who has a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +155,7 @@ struct Member {
 impl Member {
     async fn run(mut self) {
         let mut beats = tokio::time::interval(BEAT);
+        let mut beats_after = 0;
         loop {
             tokio::select! {
                 _ = beats.tick() => {}
@@ -161,7 +165,8 @@ impl Member {
             }
             let leaving = *self.leaving.borrow();
             match self.beat(leaving).await {
-                Ok(true) if leaving => break,
+                Ok(Place::Taken) if leaving && beats_after < BEATS_AFTER => beats_after += 1,
+                Ok(Place::Taken | Place::Last) if leaving => break,
                 Ok(_) => {}
                 Err(Error::Stopping) => return,
                 Err(error) => tracing::warn!(%error, cause = cause(&error), "the servers' list"),
@@ -172,8 +177,8 @@ impl Member {
         self.left.send_replace(true);
     }
 
-    /// Says that this server is there, and does what follows; returns whether it leads nothing.
-    async fn beat(&mut self, leaving: bool) -> Result<bool, Error> {
+    /// Says that this server is there, and does what follows.
+    async fn beat(&mut self, leaving: bool) -> Result<Place, Error> {
         let view = self.on_database(move |membership| membership.beat(leaving)).await?;
         let leads = self.leads.borrow_and_update().clone();
         self.show(&view);
@@ -187,7 +192,7 @@ impl Member {
                 self.inbox.take_up(self.id.clone(), lease).await?;
             }
         }
-        Ok(self.leads.borrow().is_empty())
+        Ok(if self.leads.borrow().is_empty() { place(&view, &self.id) } else { Place::Leads })
     }
 
     fn show(&self, view: &View) {
@@ -229,6 +234,29 @@ impl Member {
 
 fn cause(error: &Error) -> String {
     std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
+}
+
+/// What a server is to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has workspaces.
+    Leads,
+    /// It has none, and others have not all of them yet.
+    Empty,
+    /// It has none, and others have them all.
+    Taken,
+    /// It has none, and there is nobody to take them.
+    Last,
+}
+
+/// Returns what a server that leads nothing is to the others.
+pub(super) fn place(view: &View, me: &ReplicaId) -> Place {
+    if view.replicas.iter().all(|replica| replica.draining) {
+        return Place::Last;
+    }
+    let is_there = |id: &ReplicaId| id != me && view.replicas.iter().any(|r| r.id == *id);
+    let is_taken = |partition| view.holders.get(&partition).is_some_and(is_there);
+    if Partition::all().all(is_taken) { Place::Taken } else { Place::Empty }
 }
 
 /// What a server does about what it sees.
@@ -366,6 +394,20 @@ mod tests {
         let mine = Partition::all().filter(|partition| !first.contains(partition)).collect();
         assert!(!first.is_empty());
         assert_eq!(steps(&both, &id("a"), &mine, false).lay_down, first);
+    }
+
+    #[test]
+    fn who_leaves_stays_until_others_have_everything() {
+        let others = [("a", true), ("b", false)];
+        let holds = |who: &'static str| move |_: Partition| Some(id(who));
+        assert_eq!(place(&view(&others, holds("a")), &id("a")), Place::Empty, "giving back failed");
+        assert_eq!(place(&view(&others, |_| None), &id("a")), Place::Empty);
+        assert_eq!(place(&view(&others, holds("c")), &id("a")), Place::Empty, "c is gone");
+        let all_but_one = |p: Partition| (p.0 > 0).then(|| id("b"));
+        assert_eq!(place(&view(&others, all_but_one), &id("a")), Place::Empty);
+        assert_eq!(place(&view(&others, holds("b")), &id("a")), Place::Taken);
+        assert_eq!(place(&view(&[("a", true), ("b", true)], |_| None), &id("a")), Place::Last);
+        assert_eq!(place(&view(&[("a", true)], |_| None), &id("a")), Place::Last);
     }
 
     #[test]

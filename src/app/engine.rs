@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// Gives tickets identifiers that are the same each time.
-    #[cfg(all(test, feature = "simulation"))]
+    #[cfg(test)]
     pub(super) fn name_tickets(&mut self, ids: impl Fn(UnixMillis) -> TicketId + Send + 'static) {
         self.ticket_ids = Box::new(ids);
     }

@@ -3,7 +3,6 @@
 mod faults;
 mod properties;
 mod readings;
-#[cfg(feature = "simulation")]
 mod simulation;
 mod stories;
 mod world;

@@ -41,15 +41,16 @@ struct Line {
 }
 
 impl Topics {
-    /// Returns the counter of a topic.
+    /// Returns the counter of a topic; one that has ended if the workspace is not here.
     pub(super) fn watch(&self, topic: Topic) -> watch::Receiver<u64> {
         let mut counters = self.lock();
         if counters.lines.len() >= CLEAR_AT + 2 * counters.live {
             counters.lines.retain(|_, line| line.sender.receiver_count() > 0);
             counters.live = counters.lines.len();
         }
-        // Nothing is known of a workspace that is not there.
-        let after = counters.newest.get(topic.workspace()).copied().unwrap_or(u64::MAX);
+        let Some(after) = counters.newest.get(topic.workspace()).copied() else {
+            return watch::Sender::new(0).subscribe();
+        };
         let line = || Line { sender: watch::Sender::new(0), news: VecDeque::new(), after };
         counters.lines.entry(topic).or_insert_with(line).sender.subscribe()
     }
@@ -164,22 +165,35 @@ mod tests {
     fn an_entry_wakes_its_ticket_and_its_agent_and_nobody_else() {
         let topics = Topics::default();
         let acme = WorkspaceId::new("acme").unwrap();
+        let other = WorkspaceId::new("other").unwrap();
+        [&acme, &other].into_iter().for_each(|id| topics.start(id, 6));
         let ticket = topics.watch(topic(1));
         let agent = topics.watch(Topic::Agent(acme, AgentId::new("ana").unwrap()));
-        let other = topics.watch(topic(2));
-        let elsewhere =
-            Topic::Ticket(WorkspaceId::new("other").unwrap(), TicketId::new("T-1").unwrap());
-        let elsewhere = topics.watch(elsewhere);
+        let another = topics.watch(topic(2));
+        let elsewhere = topics.watch(Topic::Ticket(other, TicketId::new("T-1").unwrap()));
         topics.wake(&entries(7));
         assert_eq!((*ticket.borrow(), *agent.borrow()), (7, 7));
         assert!(ticket.has_changed().unwrap());
-        assert!(!other.has_changed().unwrap());
+        assert!(!another.has_changed().unwrap());
         assert!(!elsewhere.has_changed().unwrap());
+    }
+
+    #[test]
+    fn whoever_listens_to_a_workspace_that_is_not_here_is_told_at_once() {
+        let topics = Topics::default();
+        assert!(topics.watch(topic(1)).has_changed().is_err(), "before it came");
+        topics.start(&WorkspaceId::new("acme").unwrap(), 6);
+        let listener = topics.watch(topic(1));
+        assert!(listener.has_changed().is_ok());
+        topics.end(&WorkspaceId::new("acme").unwrap());
+        assert!(listener.has_changed().is_err(), "when it went");
+        assert!(topics.watch(topic(1)).has_changed().is_err(), "after it went");
     }
 
     #[test]
     fn topics_without_listeners_are_cleared_away() {
         let topics = Topics::default();
+        topics.start(&WorkspaceId::new("acme").unwrap(), 0);
         let kept = topics.watch(topic(0));
         for number in 1..10_000 {
             drop(topics.watch(topic(number)));
@@ -196,11 +210,7 @@ mod tests {
     fn news_are_told_only_when_none_is_missing() {
         let topics = Topics::default();
         let acme = WorkspaceId::new("acme").unwrap();
-        let early = topics.watch(topic(1));
         topics.wake(&entries(6));
-        assert_eq!(topics.news(&topic(1), 0), None, "nobody said where the journal stands");
-        drop(early);
-        topics.wake(&entries(7));
         topics.start(&acme, 7);
         let listener = topics.watch(topic(1));
         assert_eq!(topics.news(&topic(1), 6), None, "from before somebody listened");

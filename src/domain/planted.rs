@@ -3,11 +3,11 @@
 /// Returns whether a mistake is made on purpose; never outside tests, where it costs nothing.
 macro_rules! planted {
     ($bug:ident) => {{
-        #[cfg(all(test, feature = "simulation"))]
+        #[cfg(test)]
         {
             $crate::domain::planted::is($crate::domain::planted::Bug::$bug)
         }
-        #[cfg(not(all(test, feature = "simulation")))]
+        #[cfg(not(test))]
         {
             false
         }
@@ -15,10 +15,10 @@ macro_rules! planted {
 }
 pub(crate) use planted;
 
-#[cfg(all(test, feature = "simulation"))]
+#[cfg(test)]
 pub(crate) use bugs::{Bug, is, plant};
 
-#[cfg(all(test, feature = "simulation"))]
+#[cfg(test)]
 mod bugs {
     use std::cell::Cell;
 
@@ -107,8 +107,6 @@ mod bugs {
         TimeStartsAnew,
         /// A lease is taken though its holder is there.
         TakenFromTheLiving,
-        /// A taken lease keeps its epoch.
-        EpochKept,
         /// A lease whose giving back failed is never given back.
         LeaseNeverGivenBack,
         /// The partitions of a server that is gone stay with it.

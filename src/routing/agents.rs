@@ -132,7 +132,7 @@ pub struct AgentState {
     /// Units of those that may be laid aside.
     pub(super) interruptible_units: u32,
     /// When assignments go back to the queue, while offline.
-    pub(super) return_at: Option<UnixMillis>,
+    pub return_at: Option<UnixMillis>,
     /// Whether a shift of the profile runs; true without shifts.
     pub(super) on_shift: bool,
     pub(super) shift_at: Option<UnixMillis>,

@@ -23,8 +23,11 @@ use crate::{
     domain::id::WorkspaceId,
 };
 
-/// Marks a call that was handed on; it is not handed on again.
+/// How often a call was handed on.
 const FORWARDED_KEY: &str = "evenhand-forwarded";
+/// A call that was handed on so often is not handed on again. One hop is the rule; while a workspace changes
+/// hands, who had it last learns first who has it now.
+const HOPS_MAX: u32 = 3;
 /// Calls that any server answers: they are about no workspace.
 const ANYWHERE: [&str; 1] = ["/evenhand.v1.ClassificationService/"];
 /// How long calls that were handed on have to end when this server stops, before they are told.
@@ -75,10 +78,11 @@ where
         };
         let to = self.to.clone();
         Box::pin(async move {
-            match to.owner(&workspace, request.headers()).await {
+            let hops = hops(request.headers());
+            match to.owner(&workspace, hops).await {
                 Ok(Owner::Here) => inner.call(request).await,
                 Ok(Owner::Peer(address)) => {
-                    let answer = to.hand_on(&address, request).await;
+                    let answer = to.hand_on(&address, hops + 1, request).await;
                     Ok(answer.unwrap_or_else(|error| Status::from(error).into_http()))
                 }
                 Err(error) => Ok(Status::from(error).into_http()),
@@ -98,11 +102,16 @@ fn workspace(request: &Request<Body>) -> Option<WorkspaceId> {
     WorkspaceId::new(named.unwrap_or(WORKSPACE_DEFAULT).to_owned()).ok()
 }
 
+/// Returns how often a call was handed on.
+fn hops(headers: &HeaderMap) -> u32 {
+    let told = headers.get(FORWARDED_KEY).and_then(|hops| hops.to_str().ok()?.parse().ok());
+    if headers.contains_key(FORWARDED_KEY) { told.unwrap_or(HOPS_MAX) } else { 0 }
+}
+
 impl ForwardLayer {
-    async fn owner(&self, workspace: &WorkspaceId, headers: &HeaderMap) -> Result<Owner, Error> {
+    async fn owner(&self, workspace: &WorkspaceId, hops: u32) -> Result<Owner, Error> {
         match self.handle.owner(workspace).await? {
-            // It came from a server that saw it here: who has it is just changing.
-            Owner::Peer(_) if headers.contains_key(FORWARDED_KEY) => Err(app::Error::Moved.into()),
+            Owner::Peer(_) if hops >= HOPS_MAX => Err(app::Error::Moved.into()),
             owner => Ok(owner),
         }
     }
@@ -110,12 +119,13 @@ impl ForwardLayer {
     async fn hand_on(
         &self,
         address: &str,
+        hops: u32,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, Error> {
         let line = self.peers.line(address)?;
         let mut channel = line.channel.clone();
         let headers = request.headers_mut();
-        headers.insert(FORWARDED_KEY, HeaderValue::from_static("1"));
+        headers.insert(FORWARDED_KEY, HeaderValue::from(hops));
         headers.insert("te", HeaderValue::from_static("trailers"));
         // Its messages may be framed anew.
         headers.remove(CONTENT_LENGTH);

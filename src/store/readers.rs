@@ -54,12 +54,28 @@ impl Readers {
 
 impl Shared {
     fn answer<T>(&self, question: impl FnOnce(&Snapshot) -> Result<T, Error>) -> Result<T, Error> {
+        let mut question = Some(question);
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let database = match idle.filter(Database::is_usable) {
-            Some(database) => database,
-            None => self.options.reader()?,
-        };
-        let answer = database.within(Purpose::Read, question);
+        if let Some(database) = idle.filter(Database::is_usable) {
+            match self.ask(database, &mut question) {
+                // It died while it was idle, and the question was not asked yet.
+                Err(error) if error.is_lost() && question.is_some() => {}
+                answer => return answer,
+            }
+        }
+        self.ask(self.options.reader()?, &mut question)
+    }
+
+    /// Asks a question that was not asked before.
+    fn ask<T>(
+        &self,
+        database: Database,
+        question: &mut Option<impl FnOnce(&Snapshot) -> Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let answer = database.within(Purpose::Read, |snapshot| match question.take() {
+            Some(question) => question(snapshot),
+            None => Err(Error::ReaderLost),
+        });
         if database.is_usable() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(database);
         }

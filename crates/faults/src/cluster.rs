@@ -225,7 +225,8 @@ impl Cluster {
         Ok(violations)
     }
 
-    fn logs(&self) -> impl Iterator<Item = String> {
+    /// Returns the newest lines of each server's log.
+    pub fn logs(&self) -> impl Iterator<Item = String> {
         self.servers.iter().flat_map(|server| {
             let lines = server.log();
             let newest = lines.len().saturating_sub(20);

@@ -99,7 +99,8 @@ fn served_again(cluster: &mut Cluster, name: &str, back: &[u64]) {
                 "{}: served {wait:?} after {name}; nobody had the CPU for {stalled:?}",
                 desk.book.workspace()
             );
-            cluster.passing.push(Violation::new(Rule::GoesOnInTime, what));
+            let logs: Vec<String> = cluster.logs().collect();
+            cluster.passing.push(Violation::new(Rule::GoesOnInTime, what).with(logs));
         }
     }
 }

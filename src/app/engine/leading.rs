@@ -53,6 +53,10 @@ impl Engine {
                 }
                 if let Err(error) = self.store.release(partition) {
                     tracing::warn!(%error, partition = partition.0, "a lease was not given back");
+                    // It is tried again, and must not fail for ever where nothing else is done.
+                    if error.is_lost() {
+                        self.reconnect(&Batch::default());
+                    }
                 }
                 let _ = reply.send(());
             }
@@ -78,7 +82,6 @@ impl Engine {
     /// Replays the journals and makes ready: offers lapsed meanwhile lapse, streams are closed.
     fn take_up(&mut self, is_ours: impl Fn(&WorkspaceId) -> bool) -> Result<(), Error> {
         let known = self.store.workspaces().map_err(Error::Store)?;
-        let nobody_is_there = known.is_empty();
         let mut batch = Batch::default();
         for (id, created_at) in known.into_iter().filter(|(id, _)| is_ours(id)) {
             self.load(&id, created_at).map_err(Error::Store)?;
@@ -89,9 +92,10 @@ impl Engine {
                 workspace.step(Input::Restart, now, None, None, &mut batch)?;
             }
         }
-        if nobody_is_there
-            && let Ok(id) = WorkspaceId::new(DEFAULT_WORKSPACE)
+        // Whoever takes up its partition makes it, however many others there are by then.
+        if let Ok(id) = WorkspaceId::new(DEFAULT_WORKSPACE)
             && is_ours(&id)
+            && !self.workspaces.contains_key(&id)
         {
             let settings = WorkspaceSettings {
                 display_name: "Default".to_owned(),
@@ -151,7 +155,9 @@ impl Engine {
         if let store::Error::LeaseLost { partition } = error {
             tracing::warn!(partition = partition.0, "another server has taken over");
             self.lay_down(*partition);
-            return self.roll_back(error, &batch, answers, || Error::Moved);
+            // What else it touched may be another's too, and written to; what is not is taken up again.
+            self.give_up(&batch, answers);
+            return Ok(());
         }
         if !error.is_lost() {
             let rolled_back = || Error::Store(store::Error::RolledBack);
@@ -170,13 +176,19 @@ impl Engine {
                 self.answer(answers);
                 Ok(())
             }
-            // Some of it is another server's to tell; callers who ask again with their key learn it.
             _ => {
-                answers.into_iter().for_each(|(reply, _)| drop(reply.send(Err(Error::Moved))));
-                self.lay_down_touched(&batch);
+                self.give_up(&batch, answers);
                 Ok(())
             }
         }
+    }
+
+    /// Lays down what a batch touched. Some of it is another server's to tell; callers who ask again with their
+    /// key learn it.
+    fn give_up(&mut self, batch: &Batch, answers: Vec<Answer>) {
+        metrics::rolled_back();
+        answers.into_iter().for_each(|(reply, _)| drop(reply.send(Err(Error::Moved))));
+        self.lay_down_touched(batch);
     }
 
     /// Notes that the disk is full; returns whether there is room now for what failed. A batch of many new tickets
@@ -241,11 +253,17 @@ impl Engine {
         }
         match reloaded {
             // What is in memory cannot be trusted; it is taken up again from the database.
-            Err(error) if error.is_lost() => self.lay_down_touched(batch),
+            Err(error) if error.is_lost() || self.has_lost_leases() => self.lay_down_touched(batch),
             reloaded => reloaded?,
         }
         self.store.pause(PAUSE_AFTER_FAILURE);
         if error.is_fatal() { Err(store::Error::RolledBack) } else { Ok(()) }
+    }
+
+    /// Returns whether other servers write to what was this one's, as after it was frozen.
+    fn has_lost_leases(&mut self) -> bool {
+        let recovered = self.reconnect(&Batch::default());
+        recovered.is_none_or(|recovered| !recovered.lost.is_empty())
     }
 
     fn reload(&mut self, batch: &Batch) -> Result<(), store::Error> {

@@ -87,7 +87,8 @@ impl Database {
     }
 
     pub(super) fn is_locked(&self, partition: Partition) -> bool {
-        self.open.iter().any(|open| open.locks.contains_key(&partition))
+        let locks = |open: &Open| open.locks.contains_key(&partition);
+        self.open.iter().any(locks) && !planted!(LeaseNotLocked)
     }
 
     /// Takes over a partition that nobody locks; as [`crate::store::Membership::take`].
@@ -108,9 +109,7 @@ impl Database {
             return None;
         }
         *holder = me;
-        if !planted!(EpochKept) {
-            *epoch += 1;
-        }
+        *epoch += 1;
         Some(Lease { partition, epoch: *epoch })
     }
 

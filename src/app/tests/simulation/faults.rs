@@ -85,6 +85,12 @@ impl Core {
         self.chance.in_1000(rate)
     }
 
+    /// Says how long a read takes, if it takes time.
+    pub(super) fn slow_read(&mut self) -> Option<i64> {
+        let rate = if self.faults.is_shared { self.faults.hangs } else { 0 };
+        self.chance.in_1000(rate).then(|| self.chance.millis(1, 50))
+    }
+
     pub(super) fn fails_to_connect(&mut self) -> bool {
         self.chance.in_1000(self.faults.connects_fail)
     }

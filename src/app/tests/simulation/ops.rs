@@ -21,13 +21,14 @@ use crate::{
 #[derive(Clone)]
 pub(super) enum Want {
     Workspace,
-    Submit(Intake),
+    Submit(Box<Intake>),
     Do(Input),
 }
 
 /// Something somebody asks for, until it is answered.
 pub(super) struct Op {
     pub(super) number: usize,
+    pub(super) asked_at: i64,
     pub(super) workspace: WorkspaceId,
     pub(super) want: Want,
     /// The number of the op that used the key first; itself as a rule. `None` for calls without keys.
@@ -88,7 +89,7 @@ impl Op {
         let action = match &self.want {
             Want::Workspace => Action::CreateWorkspace(WorkspaceSettings::default()),
             Want::Submit(intake) => Action::Submit {
-                intake: intake.clone(),
+                intake: (**intake).clone(),
                 payload: Payload {
                     subject: String::new(),
                     body: format!("text {}", self.number),
@@ -154,7 +155,7 @@ impl Ops {
     }
 
     /// Checks what a caller is told against what is durable.
-    pub(super) fn told(&mut self, number: usize, told: &Told) {
+    pub(super) fn told(&mut self, number: usize, was_done: bool, told: &Told) {
         let first = self.all[number].key.filter(|first| *first != number);
         let first_done = first.is_some_and(|first| !self.all[first].done.is_empty());
         let op = &mut self.all[number];
@@ -170,8 +171,9 @@ impl Ops {
                     must!(*before == told, "I3: op {number} was told {before:?}, now {told:?}");
                 }
             }
+            // Of two copies that come at once, the first may be refused and the second not.
             Told::Refused(why) if op.key.is_some() => {
-                must!(op.done.is_empty(), "I3: op {number} was done, now it is refused: {why}");
+                must!(!was_done, "I3: op {number} was done, now it is refused: {why}");
             }
             Told::Reused => {
                 must!(op.done.is_empty(), "I3: op {number} was done, now its key is another's");

@@ -117,13 +117,19 @@ impl Core {
     }
 
     fn new_op(&mut self, key: Option<usize>, workspace: WorkspaceId, want: Want) -> usize {
-        let number = self.ops.all.len();
+        let (number, asked_at) = (self.ops.all.len(), self.now);
         self.ops.all.push(Op {
             number,
+            asked_at,
             workspace,
-            want,
             key,
-            tries_left: if key.is_some() { TRIES } else { 1 },
+            tries_left: match (&want, key) {
+                // Without its workspace nobody can do anything.
+                (Want::Workspace, _) => u32::MAX,
+                (_, Some(_)) => TRIES,
+                (_, None) => 1,
+            },
+            want,
             arrived: 0,
             next_send_at: 0,
             answered: false,
@@ -178,8 +184,8 @@ impl Core {
     }
 
     /// An engine has answered: the answer is checked, and goes on its way.
-    pub(super) fn has_answered(&mut self, who: Who, number: usize, told: Told) {
-        self.ops.told(number, &told);
+    pub(super) fn has_answered(&mut self, who: Who, (number, was_done): (usize, bool), told: Told) {
+        self.ops.told(number, was_done, &told);
         let text = match &told {
             Told::Done(receipt) => {
                 let ticket = receipt.ticket.as_ref().map_or("", |ticket| ticket.as_str());
@@ -272,7 +278,7 @@ impl Core {
             4 => self.use_a_key_again(),
             _ => {
                 let intake = self.intake();
-                self.ask(workspace, Want::Submit(intake), true);
+                self.ask(workspace, Want::Submit(intake.into()), true);
             }
         }
     }
@@ -294,7 +300,7 @@ impl Core {
         if is_known && op.key == Some(op.number) && op.number % 251 != next % 251 {
             let (key, workspace) = (op.key, op.workspace.clone());
             let intake = self.intake();
-            self.ask_by(key, workspace, Want::Submit(intake));
+            self.ask_by(key, workspace, Want::Submit(intake.into()));
         }
     }
 

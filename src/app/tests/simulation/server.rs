@@ -3,11 +3,12 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
 };
 
+use generator::{Generator, Gn};
 use tokio::sync::{oneshot, watch};
 
 use super::{
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     app::{
         Error, Receipt,
-        cluster::steps,
+        cluster::{Place, place, steps},
         engine::Engine,
         inbox::{Lead, Work},
         recent::Recent,
@@ -32,7 +33,7 @@ use crate::{
     },
     clock::Clock,
     domain::{id::TicketId, planted::planted, time::UnixMillis},
-    store::{Partition, ReplicaId},
+    store::{self, Partition, ReplicaId},
 };
 
 /// When the simulation begins, by a right clock.
@@ -65,6 +66,58 @@ enum Wait {
     TakenUp(oneshot::Receiver<bool>),
 }
 
+/// Stack of an engine, in words.
+const STACK_WORDS: usize = 0x2_0000;
+
+/// The life of an engine: it stops where it waits, and goes on later.
+pub(super) type Life = Generator<'static, (), ()>;
+
+/// What passes between the world and an engine.
+pub(super) enum Turn {
+    /// The world gives it something to do.
+    Work(Vec<Work>),
+    /// It waits until then.
+    Waits(i64),
+    /// It has started, or cannot.
+    Started(Result<(), Error>),
+    /// It has done what there was; the next is due after so many milliseconds.
+    Rests(Result<(), store::Error>, i64),
+}
+
+/// Returns the life of an engine, not yet begun.
+fn life_of(sim: &Arc<Sim>, who: Who, mut engine: Engine) -> Life {
+    let sim = Arc::clone(sim);
+    Gn::new_opt(STACK_WORDS, move || {
+        let is_shared = sim.core().database.is_shared;
+        let started = if is_shared { Ok(()) } else { engine.take_up_all() };
+        let mut is_over = started.is_err();
+        sim.turn(who, Turn::Started(started));
+        while !is_over {
+            pause();
+            // Without work the server is gone.
+            let Some(Turn::Work(work)) = sim.take_turn(who) else { break };
+            let ended = engine.round(work);
+            is_over = ended.is_err();
+            let patience_ms = i64::try_from(engine.patience().as_millis()).unwrap();
+            sim.turn(who, Turn::Rests(ended, patience_ms));
+        }
+    })
+}
+
+/// Stops the life of an engine, from within, until it is resumed.
+#[expect(deprecated, reason = "a store deep in an engine has no scope to hand")]
+pub(super) fn pause() {
+    generator::yield_with(());
+}
+
+/// A call that an engine has, until it is answered.
+struct Asked {
+    op: usize,
+    /// Whether it was done before it came.
+    was_done: bool,
+    answer: oneshot::Receiver<Result<Receipt, Error>>,
+}
+
 /// One run of a server, but for its engine.
 pub(super) struct Run {
     pub(super) clock: Arc<SteadyClock>,
@@ -72,7 +125,7 @@ pub(super) struct Run {
     pub(super) topics: Arc<Topics>,
     pub(super) leads: watch::Receiver<BTreeSet<Partition>>,
     pub(super) inbox: Vec<Work>,
-    answers: Vec<(usize, oneshot::Receiver<Result<Receipt, Error>>)>,
+    answers: Vec<Asked>,
     todo: VecDeque<Step>,
     wait: Option<Wait>,
     is_busy: bool,
@@ -127,6 +180,18 @@ impl Server {
         self.run.take()
     }
 
+    /// Says what it does about its partitions, for whoever looks into a violation.
+    pub(super) fn busy_with(&self) -> String {
+        let Some(run) = &self.run else { return "down".to_owned() };
+        let waits = match &run.wait {
+            None => "nothing",
+            Some(Wait::LaidDown(_)) => "laying down",
+            Some(Wait::TakenUp(_)) => "taking up",
+        };
+        let (todo, busy) = (run.todo.len(), run.is_busy);
+        format!("life {}: waits for {waits}, {todo} steps to do, busy: {busy}", self.life)
+    }
+
     pub(super) fn leads(&self, partition: Partition) -> bool {
         self.run.as_ref().is_some_and(|run| run.leads.borrow().contains(&partition))
     }
@@ -135,7 +200,7 @@ impl Server {
 impl Sim {
     /// Starts a server anew.
     pub(super) fn start(self: &Arc<Self>, server: usize) {
-        let (who, mut engine) = {
+        let (who, engine) = {
             let mut core = self.core();
             let hands = Arc::clone(&core.hands);
             let machine = &mut core.servers[server];
@@ -169,54 +234,60 @@ impl Sim {
             engine.name_tickets(ticket_names(who));
             (who, engine)
         };
-        let is_shared = self.core().database.is_shared;
-        let started = if is_shared { Ok(()) } else { engine.take_up_all() };
-        let mut core = self.core();
-        core.say(format!("{who:?} starts: {started:?}"));
-        if let Err(error) = started {
-            let damaged = matches!(
-                error,
-                Error::Store(
-                    crate::store::Error::Mismatch { .. } | crate::store::Error::Gap { .. }
-                )
-            );
-            must!(!damaged, "I11: {who:?} cannot start: {error:?}");
-            if core.lives(who) {
-                core.crash(server, 500);
-            }
-            return;
-        }
-        if core.lives(who) {
-            core.begin(who);
-            drop(core);
-            self.engines.lock().unwrap().insert(who, engine);
-        }
+        let life = life_of(self, who, engine);
+        self.go_on_with(who, life);
     }
 
-    /// Lets a server's engine do what waits for it, and hands out the answers.
+    /// Lets a server's engine do what waits for it.
     pub(super) fn round(self: &Arc<Self>, who: Who) {
         let Some(mut work) = self.core().take_work(who) else { return };
-        let Some(mut engine) = self.engines.lock().unwrap().remove(&who) else { return };
+        let Some(life) = self.lives.lock().unwrap().remove(&who) else { return };
         let sim = Arc::clone(self);
         let commits = sim.core().servers[who.server].connection;
         work.push(Work::Question(Box::new(move |workspaces| {
             sim.core().look_at(who, commits, workspaces);
         })));
-        let ended = engine.round(work);
-        let mut core = self.core();
-        if !core.lives(who) {
-            drop(core);
-            return;
+        self.turn(who, Turn::Work(work));
+        self.go_on_with(who, life);
+    }
+
+    /// Lets a server's engine go on after a wait.
+    pub(super) fn wake(self: &Arc<Self>, who: Who) {
+        let life = self.lives.lock().unwrap().remove(&who);
+        if let Some(life) = life {
+            self.go_on_with(who, life);
         }
-        let patience_ms = i64::try_from(engine.patience().as_millis()).unwrap();
-        core.after_round(who, patience_ms);
-        if let Err(error) = ended {
-            core.say(format!("{who:?} ends: {error}"));
-            core.crash(who.server, 300);
-            return;
+    }
+
+    /// Lets an engine go on until it waits or has nothing to do, and hands out its answers.
+    fn go_on_with(self: &Arc<Self>, who: Who, mut life: Life) {
+        life.resume();
+        let turn = self.turns.lock().unwrap().remove(&who);
+        let mut core = self.core();
+        match turn {
+            Some(Turn::Waits(until)) => {
+                let after_ms = until - core.now;
+                core.plan_in(after_ms, Event::Wake(who));
+            }
+            Some(Turn::Started(started)) => core.has_started(who, started),
+            Some(Turn::Rests(ended, patience_ms)) => core.has_rested(who, ended, patience_ms),
+            Some(Turn::Work(_)) | None => {}
         }
         drop(core);
-        self.engines.lock().unwrap().insert(who, engine);
+        if life.is_done() {
+            return;
+        }
+        self.lives.lock().unwrap().insert(who, life);
+    }
+
+    /// Lets all engines come to their end.
+    pub(super) fn end_lives(self: &Arc<Self>) {
+        let lives = std::mem::take(&mut *self.lives.lock().unwrap_or_else(PoisonError::into_inner));
+        lives.into_values().for_each(|mut life| {
+            while !life.is_done() {
+                life.resume();
+            }
+        });
     }
 
     /// Compares a workspace in memory with what its snapshot and its journal give.
@@ -352,19 +423,59 @@ impl Core {
         checks.round(database, (workspaces, round_at), holds);
     }
 
+    fn has_started(&mut self, who: Who, started: Result<(), Error>) {
+        self.say(format!("{who:?} starts: {started:?}"));
+        match started {
+            Ok(()) if self.lives(who) => self.begin(who),
+            Ok(()) => {}
+            Err(error) => {
+                let damaged = matches!(
+                    error,
+                    Error::Store(store::Error::Mismatch { .. } | store::Error::Gap { .. })
+                );
+                must!(!damaged, "I11: {who:?} cannot start: {error:?}");
+                if self.lives(who) {
+                    self.crash(who.server, 500);
+                }
+            }
+        }
+    }
+
+    fn has_rested(&mut self, who: Who, ended: Result<(), store::Error>, patience_ms: i64) {
+        if !self.lives(who) {
+            return;
+        }
+        self.after_round(who, patience_ms);
+        if let Err(error) = ended {
+            self.say(format!("{who:?} ends: {error}"));
+            let is_right = matches!(error, store::Error::RolledBack) || error.is_fatal();
+            must!(is_right, "I11: {who:?} ends: {error:?}");
+            self.crash(who.server, 300);
+        }
+    }
+
     fn after_round(&mut self, who: Who, patience_ms: i64) {
         let Some(run) = &mut self.servers[who.server].run else { return };
         run.is_busy = false;
         let answers = std::mem::take(&mut run.answers);
         let has_more = !run.inbox.is_empty();
-        for (op, mut answer) in answers {
-            if let Ok(answer) = answer.try_recv() {
-                self.has_answered(who, op, Told::of(answer));
+        let mut waiting = Vec::new();
+        for mut asked in answers {
+            match asked.answer.try_recv() {
+                Ok(answer) => {
+                    self.has_answered(who, (asked.op, asked.was_done), Told::of(answer));
+                }
+                // It came while the engine was busy: the next round has it.
+                Err(oneshot::error::TryRecvError::Empty) => waiting.push(asked),
+                Err(oneshot::error::TryRecvError::Closed) => {}
             }
+        }
+        if let Some(run) = &mut self.servers[who.server].run {
+            run.answers.append(&mut waiting);
         }
         self.servers[who.server].has_failed = false;
         let after_ms = if has_more { 0 } else { patience_ms };
-        if !(planted!(NoTicks) && !has_more) {
+        if has_more || !planted!(NoTicks) {
             self.plan_round(who, after_ms);
         }
         self.go_on(who);
@@ -379,10 +490,11 @@ impl Core {
         }
         let op = &mut self.ops.all[number];
         op.arrived += 1;
+        let was_done = !op.done.is_empty();
         let (reply, answer) = oneshot::channel();
         let work = Work::Command(Box::new(op.command()), reply);
         if let Some(run) = &mut self.servers[server].run {
-            run.answers.push((number, answer));
+            run.answers.push(Asked { op: number, was_done, answer });
         }
         self.put(who, work);
     }
@@ -406,7 +518,7 @@ impl Core {
         }
         let leads = run.leads.borrow().clone();
         let view = self.database.beat(who, is_leaving, self.now);
-        if is_leaving && leads.is_empty() {
+        if is_leaving && leads.is_empty() && place(&view, &who.id()) != Place::Empty {
             return self.leave(who);
         }
         let steps = steps(&view, &who.id(), &leads, is_leaving);

@@ -6,6 +6,7 @@ use rusqlite::ffi;
 
 use super::{
     database::{Database, Open, Who, copied, partitions},
+    server::{Turn, pause},
     world::{Core, Event, Sim},
 };
 use crate::{
@@ -69,6 +70,9 @@ impl SimStore {
 
     /// Reaches the database to read from it; now and then the connection breaks.
     fn read<T>(&self, read: impl FnOnce(&Database) -> T) -> Result<T, Error> {
+        if let Some(millis) = self.who.and_then(|_| self.sim.core().slow_read()) {
+            self.wait(millis);
+        }
         let mut core = self.sim.core();
         if let Some(who) = self.who
             && core.breaks_a_read()
@@ -139,7 +143,11 @@ impl SimStore {
     fn finish(&mut self, number: u64, fate: Fate) -> Result<(), Error> {
         let mut core = self.sim.core();
         let Some(who) = self.who else { return Ok(()) };
-        // Ended by the database, or by a crash: its client learns that the connection is gone.
+        // What a server that crashed had under way ends without it.
+        if !core.lives(who) {
+            return Err(Error::Unknown);
+        }
+        // Ended by the database: its client learns that the connection is gone.
         let Some(at) = core.database.open.iter().position(|open| open.number == number) else {
             core.break_connection(who.server);
             return Err(Error::Unknown);
@@ -174,11 +182,12 @@ impl SimStore {
 
     /// Lets the world go on for a while, and as long as this server is frozen.
     fn wait(&self, millis: i64) {
-        let (mut until, who) = (self.sim.core().now + millis, self.who);
-        loop {
-            self.sim.run_until(until);
+        let Some(who) = self.who else { return };
+        let mut until = self.sim.core().now + millis;
+        while self.sim.core().lives(who) {
+            self.sim.turn(who, Turn::Waits(until));
+            pause();
             let core = self.sim.core();
-            let Some(who) = who.filter(|who| core.lives(*who)) else { return };
             let frozen_until = core.servers[who.server].frozen_until;
             if frozen_until <= core.now {
                 return;

@@ -15,11 +15,10 @@ use super::{
     faults::Faults,
     ops::{Ops, Told},
     people::People,
-    server::Server,
+    server::{Life, Server, Turn},
     store::Fate,
 };
 use crate::{
-    app::engine::Engine,
     domain::{
         id::{TicketId, WorkspaceId},
         planted::planted,
@@ -40,6 +39,8 @@ pub(super) enum Event {
     Impatient(usize),
     /// A server does what waits for it.
     Round(Who),
+    /// A server's engine goes on after a wait.
+    Wake(Who),
     /// A server says that it is there.
     Beat(Who),
     /// A server goes on with what follows from that.
@@ -93,21 +94,22 @@ pub(super) struct Core {
     pub(super) people: People,
     pub(super) checks: Checks,
     pub(super) is_verbose: bool,
+    /// How many lines are kept to be shown with a violation.
+    pub(super) lines_kept: usize,
     pub(super) said: VecDeque<String>,
 }
 
 /// The world, with its engines.
 pub(super) struct Sim {
     core: Mutex<Core>,
-    /// Those that are not in a round.
-    pub(super) engines: Mutex<BTreeMap<Who, Engine>>,
+    /// Engines that wait, or have nothing to do.
+    pub(super) lives: Mutex<BTreeMap<Who, Life>>,
+    /// What passes between the world and them.
+    pub(super) turns: Mutex<BTreeMap<Who, Turn>>,
 }
 
-/// Lines kept to be shown with a violation.
-const LINES_KEPT: usize = 120;
-
 impl Sim {
-    pub(super) fn new(seed: u64, is_verbose: bool) -> Arc<Self> {
+    pub(super) fn new(seed: u64, lines_kept: usize) -> Arc<Self> {
         let mut chance = Chance::new(seed);
         let faults = Faults::of(&mut chance);
         let hands = Arc::new(AtomicI64::new(0));
@@ -124,19 +126,27 @@ impl Sim {
             checks: Checks::default(),
             chance,
             faults,
-            is_verbose,
+            is_verbose: lines_kept > 0,
+            lines_kept,
             said: VecDeque::new(),
         };
-        let engines = Mutex::new(BTreeMap::new());
-        Arc::new(Self { core: Mutex::new(core), engines })
+        Arc::new(Self { core: Mutex::new(core), lives: Mutex::default(), turns: Mutex::default() })
     }
 
     pub(super) fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets everything happen until then. An engine that waits, for its database say, lets the world go on
-    /// meanwhile: this is called within itself.
+    /// Hands something to an engine, or to the world.
+    pub(super) fn turn(&self, who: Who, turn: Turn) {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).insert(who, turn);
+    }
+
+    pub(super) fn take_turn(&self, who: Who) -> Option<Turn> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&who)
+    }
+
+    /// Lets everything happen until then.
     pub(super) fn run_until(self: &Arc<Self>, until: i64) {
         loop {
             let event = {
@@ -158,6 +168,7 @@ impl Sim {
     fn happen(self: &Arc<Self>, event: Event) {
         match event {
             Event::Round(who) => self.round(who),
+            Event::Wake(who) => self.wake(who),
             Event::Start(server) => self.start(server),
             Event::Reads(who) => self.look_what_to_read(who),
             Event::Compare(who) => self.compare(who),
@@ -195,7 +206,11 @@ impl Core {
                     self.database.end(number);
                 }
             }
-            Event::Round(_) | Event::Start(_) | Event::Reads(_) | Event::Compare(_) => {}
+            Event::Round(_)
+            | Event::Wake(_)
+            | Event::Start(_)
+            | Event::Reads(_)
+            | Event::Compare(_) => {}
         }
     }
 
@@ -208,7 +223,7 @@ impl Core {
 
     /// Notes a line to be shown with a violation.
     pub(super) fn say(&mut self, line: String) {
-        if self.said.len() == LINES_KEPT {
+        if self.said.len() >= self.lines_kept.max(1) {
             self.said.pop_front();
         }
         self.said.push_back(format!("{:>9.3} {line}", self.now as f64 / 1000.0));
