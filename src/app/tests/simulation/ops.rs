@@ -19,9 +19,10 @@ use crate::{
 
 /// What somebody wants.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large kind")]
 pub(super) enum Want {
     Workspace,
-    Submit(Box<Intake>),
+    Submit(Intake),
     Do(Input),
 }
 
@@ -89,7 +90,7 @@ impl Op {
         let action = match &self.want {
             Want::Workspace => Action::CreateWorkspace(WorkspaceSettings::default()),
             Want::Submit(intake) => Action::Submit {
-                intake: (**intake).clone(),
+                intake: intake.clone(),
                 payload: Payload {
                     subject: String::new(),
                     body: format!("text {}", self.number),

@@ -278,7 +278,7 @@ impl Core {
             4 => self.use_a_key_again(),
             _ => {
                 let intake = self.intake();
-                self.ask(workspace, Want::Submit(intake.into()), true);
+                self.ask(workspace, Want::Submit(intake), true);
             }
         }
     }
@@ -300,7 +300,7 @@ impl Core {
         if is_known && op.key == Some(op.number) && op.number % 251 != next % 251 {
             let (key, workspace) = (op.key, op.workspace.clone());
             let intake = self.intake();
-            self.ask_by(key, workspace, Want::Submit(intake.into()));
+            self.ask_by(key, workspace, Want::Submit(intake));
         }
     }
 
