@@ -41,6 +41,7 @@ pub use crate::store::{PostgresOptions, StoreOptions};
 pub use cluster::Owner;
 pub use handle::{Handle, Parts, Peering, start};
 pub use reader::Colleagues;
+pub use standard_policy::policy as standard_policy;
 pub use types::{
     Action, AgentView, Command, DecisionFilter, DecisionView, DeskView, EntryFilter, Error,
     Idempotency, LoadView, OfferView, Page, PageRequest, Receipt, TicketFilter, TicketView, Topic,

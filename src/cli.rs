@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+pub mod audit_model;
 pub mod backtest;
 pub mod backup;
 pub mod classify;
@@ -45,6 +46,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled tickets.
     Evaluate(evaluate::Args),
+    /// Audit whether a model reads tickets alike when only names, dialect or tone change.
+    AuditModel(audit_model::Args),
     /// Measure how evenly a log of decisions treats groups of customers.
     Fairness(fairness::Args),
     /// Try a policy, a team or a day on the routing core, on a virtual clock.
@@ -83,6 +86,7 @@ pub fn main() -> process::ExitCode {
         Command::Classify(args) => classify::run(&args, cli.format),
         Command::Train(args) => train::run(&args, cli.format),
         Command::Evaluate(args) => evaluate::run(&args, cli.format),
+        Command::AuditModel(args) => audit_model::run(&args, cli.format),
         Command::Fairness(args) => fairness::run(&args, cli.format),
         Command::Simulate(args) => simulate::run(&args, cli.format),
         Command::Backtest(args) => backtest::run(&args, cli.format),

@@ -15,6 +15,7 @@ pub mod accumulate;
 pub mod alarms;
 pub mod audit;
 pub mod betting;
+mod clusters;
 mod disparity;
 mod distributions;
 mod loads;
@@ -22,8 +23,10 @@ mod measure;
 mod proportions;
 mod rates;
 pub mod sequences;
+mod signs;
 mod waits;
 
+pub use clusters::{Cluster, clustered_interval};
 pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};
 pub use loads::{gini_index, jain_index, max_mean_ratio};
 pub use measure::{
@@ -31,4 +34,5 @@ pub use measure::{
 };
 pub use proportions::{ChiSquare, PooledZ, chi_square, fisher_exact, pooled_z};
 pub use rates::{Ends, Interval, Rate, Z_95};
+pub use signs::SignTest;
 pub use waits::{Elapsed, Wait, WaitCurve, WaitMeasures};

@@ -11,6 +11,7 @@
 //! - [`clock`]: the only read of the wall clock
 //! - [`classifier`]: tokenizer, encoder, heads, batching, training
 //! - [`report`]: how good a model is, as data, text and a page
+//! - [`counterfactual`]: whether a model reads tickets alike when only the writer changes
 //! - [`simulate`]: the routing core on a virtual clock
 //! - [`store`]: the journal and what is kept beside it, in SQLite
 //! - [`app`]: the engine that ties routing, store and classifier together
@@ -29,6 +30,7 @@ pub mod classifier;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod counterfactual;
 pub mod demo;
 pub mod domain;
 pub mod events;

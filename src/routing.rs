@@ -36,6 +36,7 @@ pub(crate) mod tests;
 
 pub use agents::AgentState;
 pub use input::{AgentWrite, Input, Rejection, Transfer};
+pub use plan::plan_by_reading;
 pub use queries::{Estimate, Unstaffed};
 pub use snapshot::SnapshotError;
 pub use state::State;

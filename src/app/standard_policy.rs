@@ -126,8 +126,9 @@ pub(super) fn skills() -> Vec<(SkillId, String)> {
     routes.chain(languages).collect()
 }
 
-/// Returns the policy; routing sets its version.
-pub(super) fn policy() -> Policy {
+/// Returns the policy that a new workspace starts with; routing sets its version.
+#[must_use]
+pub fn policy() -> Policy {
     let languages = LANGUAGES.iter();
     Policy {
         routes: ROUTES.iter().map(route).collect(),

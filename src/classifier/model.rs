@@ -15,6 +15,7 @@ use super::{
     features::{BATCH_TOKENS_MAX, Features, batches},
     heads::{Heads, INTENT, Predictions, SENTIMENT, URGENCY, argmax},
     language,
+    parallel::in_parallel,
     quantise::{self, WeightsError},
     tokenize::{PlacedTokens, TextTokenizer, Tokens},
 };
@@ -24,6 +25,8 @@ use crate::domain::reading::{
 
 /// Intents that a reading lists.
 const INTENTS_LISTED: usize = 5;
+/// Texts that a thread reads together.
+const PART_TEXTS: usize = 128;
 /// A model in memory.
 pub struct Model {
     /// What it is.
@@ -131,6 +134,26 @@ impl Model {
         }
         readings.sort_by_key(|(index, _)| **index);
         Ok(readings.into_iter().map(|(_, reading)| reading).collect())
+    }
+
+    /// Reads many texts on two threads; the readings come in their order. Calls `done` with a count after
+    /// each part.
+    ///
+    /// # Errors
+    /// When the tokenizer or a tensor operation fails.
+    pub fn read_many(
+        &self,
+        texts: &[&str],
+        done: impl Fn(usize) + Sync,
+    ) -> Result<Vec<Reading>, ModelError> {
+        let parts: Vec<&[&str]> = texts.chunks(PART_TEXTS).collect();
+        let read = |_, part: &&[&str]| {
+            let readings = self.read_texts(part);
+            done(part.len());
+            Ok(readings)
+        };
+        let readings = in_parallel(&parts, read)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(readings.into_iter().flatten().collect())
     }
 
     /// Reads texts of similar length. The encoder's states are at hand here, and with them the evidence.

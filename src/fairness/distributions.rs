@@ -44,6 +44,16 @@ pub(super) fn student_quantile_975(degrees: u64) -> Option<f64> {
     Some(student.inverse_cdf(0.975))
 }
 
+/// Returns the two-sided probability that of `up + down` even chances as many or more fall on one side;
+/// `None` without any.
+///
+/// `2 P(X ≤ k)` with `k` the smaller count, by the incomplete beta function.
+#[must_use]
+pub(super) fn sign_two_sided(up: u64, down: u64) -> Option<f64> {
+    let (fewer, more) = (up.min(down) as f64, up.max(down) as f64);
+    (more > 0.0).then(|| (2.0 * beta_reg(more, fewer + 1.0, 0.5)).min(1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +80,23 @@ mod tests {
         // M. Abramowitz, I. Stegun, Handbook of Mathematical Functions (1964), table 26.10.
         assert!((student_quantile_975(7).unwrap() - 2.365).abs() < 5e-4);
         assert_eq!(student_quantile_975(0), None);
+    }
+
+    #[test]
+    fn the_sign_test_is_that_of_counting_and_of_arbuthnot() {
+        let by_counting = |up: u64, down: u64| {
+            let choose =
+                |n: u64, k: u64| (1..=k).fold(1.0, |c, i| c * (n - k + i) as f64 / i as f64);
+            let count = up + down;
+            let ways: f64 = (0..=up.min(down)).map(|k| choose(count, k)).sum();
+            (2.0 * ways / 2.0_f64.powi(i32::try_from(count).unwrap())).min(1.0)
+        };
+        for (up, down) in [(1, 0), (4, 1), (5, 5), (7, 12), (0, 30), (21, 9)] {
+            assert_near(sign_two_sided(up, down).unwrap(), by_counting(up, down));
+        }
+        // J. Arbuthnot (1710): more boys than girls were christened in each of 82 years.
+        assert_near(sign_two_sided(82, 0).unwrap(), 2.0 * 0.5_f64.powi(82));
+        assert_eq!(sign_two_sided(0, 0), None);
     }
 
     #[test]

@@ -74,17 +74,7 @@ impl Rate {
     /// Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209–212.
     #[must_use]
     pub fn interval(self) -> Option<Interval> {
-        let share = self.value()?;
-        let count = self.count as f64;
-        let z_squared = Z_95 * Z_95;
-        let shrink = 1.0 + z_squared / count;
-        let center = (share + z_squared / (2.0 * count)) / shrink;
-        let variance = share * (1.0 - share) / count + z_squared / (4.0 * count * count);
-        let half_width = Z_95 * variance.sqrt() / shrink;
-        // The ends are exactly 0 and 1 there; rounding would miss them.
-        let low = if self.hits == 0 { 0.0 } else { (center - half_width).max(0.0) };
-        let high = if self.hits == self.count { 1.0 } else { (center + half_width).min(1.0) };
-        Some(Interval { low, high })
+        Some(wilson(self.value()?, self.count as f64))
     }
 
     /// Returns the 95 % interval of the gap between two independent rates, this one less the other,
@@ -102,6 +92,19 @@ impl Rate {
         let up = (own.high - here).hypot(there - others.low);
         Some(Interval { low: here - there - down, high: here - there + up })
     }
+}
+
+/// Returns the 95 % Wilson score interval of a share of so many cases, above 0.
+pub(super) fn wilson(share: f64, count: f64) -> Interval {
+    let z_squared = Z_95 * Z_95;
+    let shrink = 1.0 + z_squared / count;
+    let center = (share + z_squared / (2.0 * count)) / shrink;
+    let variance = share * (1.0 - share) / count + z_squared / (4.0 * count * count);
+    let half_width = Z_95 * variance.sqrt() / shrink;
+    // The ends are exactly 0 and 1 there; rounding would miss them.
+    let low = if share <= 0.0 { 0.0 } else { (center - half_width).max(0.0) };
+    let high = if share >= 1.0 { 1.0 } else { (center + half_width).min(1.0) };
+    Interval { low, high }
 }
 
 /// The share never stands without its counts and its interval; undefined is `null`, not 0.

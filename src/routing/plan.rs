@@ -62,6 +62,22 @@ pub(super) fn by_a_person(open: &OpenTicket) -> bool {
     })
 }
 
+/// Plans a ticket of which nothing but its reading is known, while nobody waits.
+#[must_use]
+pub fn plan_by_reading(policy: &Policy, reading: &Reading) -> Plan {
+    let intake = Intake {
+        channel: String::new(),
+        language: None,
+        attributes: BTreeMap::new(),
+        requirements: Vec::new(),
+        priority: 0,
+        target_secs: None,
+        preferred_agent: None,
+        is_long: false,
+    };
+    plan(policy, &intake, reading, Waiting { by_route: &BTreeMap::new(), own: None })
+}
+
 /// Plans a ticket that was read.
 fn plan(policy: &Policy, intake: &Intake, reading: &Reading, waiting: Waiting<'_>) -> Plan {
     let language = intake.language.as_ref().or(reading.language.as_ref());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
 mod architecture;
+mod audit_model;
 mod audit_reference;
 mod backtest;
 mod classifier;
