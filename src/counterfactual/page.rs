@@ -100,17 +100,17 @@ fn section(name: &str, axis: &AxisAudit) -> String {
 }
 
 fn pictures(axis: &AxisAudit) -> String {
-    let parts: [(&str, fn(&Comparison) -> &Shift); 3] = [
-        ("Urgency score", |found| &found.urgency),
-        ("Sentiment score", |found| &found.sentiment),
-        ("Out-of-scope score", |found| &found.out_of_scope),
-    ];
-    let picture = |(title, of): (&str, fn(&Comparison) -> &Shift)| {
+    let picture = |title: &str, of: fn(&Comparison) -> &Shift| {
         let rows: Vec<(&str, &Shift)> =
             axis.groups.iter().map(|(name, found)| (name.as_str(), of(found))).collect();
         format!("<div class=\"wide\">{}</div>\n", differences(title, &rows))
     };
-    parts.into_iter().map(picture).collect()
+    [
+        picture("Urgency score", |found| &found.urgency),
+        picture("Sentiment score", |found| &found.sentiment),
+        picture("Out-of-scope score", |found| &found.out_of_scope),
+    ]
+    .concat()
 }
 
 /// Returns a dot with its interval for each group, on a scale around 0.
