@@ -10,6 +10,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod exit_code;
 pub mod fairness;
+pub mod journal;
 pub mod labelled;
 pub mod output;
 pub mod serve;

@@ -28,7 +28,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
 const AGENTS: [&str; 4] = ["ana", "bo", "cy", "di"];
-const TICKETS: usize = 240;
+pub(crate) const TICKETS: usize = 240;
 
 /// A clock with hands.
 struct Hands(AtomicI64);
@@ -40,15 +40,15 @@ impl Clock for Hands {
 }
 
 /// An engine, and people around it whom a seed moves.
-struct Day {
-    handle: Handle,
+pub(crate) struct Day {
+    pub(crate) handle: Handle,
     hands: Arc<Hands>,
     random: StdRng,
     assigned: BTreeMap<TicketId, (AgentId, i64)>,
 }
 
 impl Day {
-    async fn start(folder: &Path) -> Self {
+    pub(crate) async fn start(folder: &Path) -> Self {
         let hands = Arc::new(Hands(AtomicI64::new(1_750_000_000_000)));
         let clock = Arc::clone(&hands) as Arc<dyn Clock>;
         let parts = Parts {
@@ -161,7 +161,7 @@ impl Day {
         }
     }
 
-    async fn live(&mut self) {
+    pub(crate) async fn live(&mut self) {
         let mut submitted = 0;
         while submitted < TICKETS || !self.assigned.is_empty() {
             let step = self.random.random_range(1..3_000);
@@ -199,7 +199,7 @@ fn report(output: &Output) -> Value {
 }
 
 /// Returns what a folder holds, by name.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let file = |entry: fs::DirEntry| {
         (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
@@ -264,6 +264,8 @@ fn errors(data: &Path, folder: &Path) {
     fails("offer_timeout_secs = 0", &[], 2, "offer_timeout_secs = 0: must be 1 to 86400");
     fails("", &["--workspace", "other"], 4, "no workspace other; there are default");
     fails("", &["--from", "tomorrow"], 2, "RFC 3339");
+    let turned = ["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"];
+    fails("", &turned, 2, "2026-01-02T00:00:00Z is not before 2026-01-01T00:00:00Z");
     fails("", &["--from", "2040-01-01T00:00:00Z"], 4, "nothing happened");
     let output = backtest(&folder.join("nowhere"), &file, &[]);
     assert_eq!(output.status.code(), Some(4));
