@@ -18,6 +18,7 @@ pub mod betting;
 mod disparity;
 mod distributions;
 mod loads;
+mod means;
 mod measure;
 mod proportions;
 mod rates;
@@ -26,6 +27,7 @@ mod waits;
 
 pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};
 pub use loads::{gini_index, jain_index, max_mean_ratio};
+pub use means::Mean;
 pub use measure::{
     AttributeMeasures, Options, SegmentMeasures, ServiceMeasures, Verdict, measure, measure_service,
 };

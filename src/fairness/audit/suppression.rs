@@ -41,22 +41,39 @@ pub struct Suppression {
 #[must_use]
 pub fn complementary(counts: &[u64], lines: &[Vec<usize>]) -> BTreeSet<usize> {
     let small = |place: &usize| (1..GROUP_TICKETS_MIN).contains(&counts[*place]);
-    let mut hidden: BTreeSet<usize> = (0..counts.len()).filter(small).collect();
-    let first = hidden.clone();
+    let mut hidden = closed(counts, lines, GROUP_TICKETS_MIN, &BTreeSet::new());
+    hidden.retain(|place| !small(place));
+    hidden
+}
+
+/// Returns all cells to leave out: those of fewer than `tickets_min` tickets, those that are `hidden`
+/// anyway, and further ones as [`complementary`] has them. Cells without tickets hide nothing.
+#[must_use]
+pub fn closed(
+    counts: &[u64],
+    lines: &[Vec<usize>],
+    tickets_min: u64,
+    hidden: &BTreeSet<usize>,
+) -> BTreeSet<usize> {
+    let goes = |place: &usize| {
+        counts[*place] > 0 && (counts[*place] < tickets_min || hidden.contains(place))
+    };
+    let mut hidden: BTreeSet<usize> = (0..counts.len()).filter(goes).collect();
     // Each round hides one more cell, or ends.
-    while let Some(exposed) = exposed_lines(counts, lines, &hidden) {
+    while let Some(exposed) = exposed_lines(counts, lines, tickets_min, &hidden) {
         let cells = exposed.iter().flat_map(|line| line.iter());
         let open = cells.filter(|at| counts[**at] > 0 && !hidden.contains(at));
         let Some(next) = open.min_by_key(|at| (counts[**at], **at)) else { break };
         hidden.insert(*next);
     }
-    hidden.difference(&first).copied().collect()
+    hidden
 }
 
 /// Returns lines in which another cell must be hidden; `None` when nothing is exposed.
 fn exposed_lines<'a>(
     counts: &[u64],
     lines: &'a [Vec<usize>],
+    tickets_min: u64,
     hidden: &BTreeSet<usize>,
 ) -> Option<Vec<&'a Vec<usize>>> {
     let can_help =
@@ -64,7 +81,7 @@ fn exposed_lines<'a>(
     let too_few = |line: &&Vec<usize>| {
         let inside: Vec<u64> =
             line.iter().filter(|at| hidden.contains(at)).map(|at| counts[*at]).collect();
-        !inside.is_empty() && (inside.len() < 2 || inside.iter().sum::<u64>() < GROUP_TICKETS_MIN)
+        !inside.is_empty() && (inside.len() < 2 || inside.iter().sum::<u64>() < tickets_min)
     };
     if let Some(line) = lines.iter().filter(can_help).find(too_few) {
         return Some(vec![line]);
@@ -132,6 +149,18 @@ mod tests {
         assert_eq!(complementary(&[40, 4, 5], &all), [0].into());
         assert_eq!(complementary(&[40, 6, 5], &all), [].into());
         assert_eq!(complementary(&[40, 6, 5, 0], &[vec![0, 1, 2, 3]]), [].into());
+    }
+
+    #[test]
+    fn what_is_hidden_anyway_stays_so_and_the_least_number_is_the_callers() {
+        let all = vec![vec![0, 1, 2]];
+        let closed = |min, hidden: &[usize]| {
+            closed(&[40, 4, 20], &all, min, &hidden.iter().copied().collect())
+        };
+        assert_eq!(closed(4, &[]), [].into());
+        assert_eq!(closed(5, &[]), [1, 2].into());
+        assert_eq!(closed(4, &[0]), [0, 1].into());
+        assert_eq!(closed(50, &[]), [0, 1, 2].into());
     }
 
     #[test]
