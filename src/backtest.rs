@@ -31,11 +31,13 @@ mod tests;
 
 pub use candidate::{Candidate, Problem};
 pub use difference::{Difference, Differences, Verdict};
+pub(crate) use equity::equity;
 pub use equity::{AgentLoad, Equity, HardTickets, Spread};
 pub use groups::{AttributeGroups, GroupMeasures, Segments};
 pub use history::{History, HistoryReader};
 pub use measures::{Measures, Share, SkillMatch, Waits};
 pub use page::page;
 pub use report::{PolicyVersions, Replayed, Report, Request, backtest};
+pub(crate) use tally::Tally;
 pub use text::text;
 pub use world::RunError;

@@ -13,6 +13,7 @@ pub mod fairness;
 pub mod journal;
 pub mod labelled;
 pub mod output;
+pub mod report;
 pub mod serve;
 pub mod simulate;
 pub mod train;
@@ -52,6 +53,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Replay real history under another policy.
     Backtest(backtest::Args),
+    /// Write the fairness and service report of a workspace, as a page for people.
+    Report(report::Args),
     /// Copy the data of a server, running or not, and read the copy through.
     Backup(backup::BackupArgs),
     /// Make a data folder of a backup.
@@ -87,6 +90,7 @@ pub fn main() -> process::ExitCode {
         Command::Fairness(args) => fairness::run(&args, cli.format),
         Command::Simulate(args) => simulate::run(&args, cli.format),
         Command::Backtest(args) => backtest::run(&args, cli.format),
+        Command::Report(args) => report::run(&args, cli.format),
         Command::Backup(args) => backup::back_up(&args, cli.format),
         Command::Restore(args) => backup::restore(&args, cli.format),
         Command::Demo(args) => demo::run(args, cli.format),

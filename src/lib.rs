@@ -12,6 +12,7 @@
 //! - [`classifier`]: tokenizer, encoder, heads, batching, training
 //! - [`report`]: how good a model is, as data, text and a page
 //! - [`simulate`]: the routing core on a virtual clock
+//! - [`fairness_report`]: what became of tickets and agents, for people
 //! - [`store`]: the journal and what is kept beside it, in SQLite
 //! - [`app`]: the engine that ties routing, store and classifier together
 //! - [`events`]: everything durable, published as CloudEvents
@@ -33,6 +34,7 @@ pub mod demo;
 pub mod domain;
 pub mod events;
 pub mod fairness;
+pub mod fairness_report;
 pub mod report;
 pub mod routing;
 pub mod service;

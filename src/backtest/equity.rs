@@ -67,7 +67,7 @@ pub struct Equity {
 }
 
 /// Measures what agents carried.
-pub(super) fn equity(tally: &Tally) -> Equity {
+pub(crate) fn equity(tally: &Tally) -> Equity {
     let at_work = |carried: &&Carried| carried.capacity_ms > 0 || carried.tickets > 0;
     let loads: Vec<&Carried> = tally.agents.values().filter(at_work).collect();
     let occupancies: Vec<f64> = loads.iter().filter_map(|carried| occupancy(carried)).collect();

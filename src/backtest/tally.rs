@@ -175,7 +175,7 @@ impl Carried {
 
 /// Tickets and agents of a window of time.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// Tickets that came in the window, in the order they came.
     pub(super) tickets: Vec<Treatment>,
     places: BTreeMap<TicketId, usize>,
@@ -188,7 +188,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Begins with a state and the moment it holds at.
-    pub(super) fn new(state: &State, at: UnixMillis) -> Self {
+    pub(crate) fn new(state: &State, at: UnixMillis) -> Self {
         let mut tally = Self::default();
         for (id, agent) in state.agents() {
             tally.agents.entry(id.clone()).or_default().see(at, Some(agent));
@@ -201,7 +201,7 @@ impl Tally {
     }
 
     /// Notes what happened at a moment, and the state after it.
-    pub(super) fn note(&mut self, at: UnixMillis, events: &[Event], state: &State) {
+    pub(crate) fn note(&mut self, at: UnixMillis, events: &[Event], state: &State) {
         for event in events {
             self.note_ticket(at, event);
             if let Event::OfferAccepted { offer, agent } = event {
@@ -221,7 +221,7 @@ impl Tally {
     }
 
     /// Counts what agents did up to the end.
-    pub(super) fn finish(&mut self, end: UnixMillis) {
+    pub(crate) fn finish(&mut self, end: UnixMillis) {
         for carried in self.agents.values_mut() {
             carried.see(end, None);
         }

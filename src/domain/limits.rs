@@ -156,6 +156,8 @@ pub const AUDIT_CELLS_MAX: usize = 10_000;
 /// Most segments of an attribute or intersection that are counted apart, the first by name; the others
 /// are counted together.
 pub const ACCUMULATED_SEGMENTS_MAX: usize = 64;
+/// Greatest number of tickets that a report may be asked to have behind each figure.
+pub const REPORT_GROUP_TICKETS_MIN_MAX: u64 = 1_000_000;
 /// Most windows that are kept beside the counts since the start.
 pub const ACCUMULATED_WINDOWS_MAX: usize = 24;
 

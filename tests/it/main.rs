@@ -7,6 +7,7 @@ mod audit_reference;
 mod backtest;
 mod classifier;
 mod cli_fairness;
+mod cli_report;
 mod cli_serve;
 mod demo;
 mod durability;

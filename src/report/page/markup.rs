@@ -83,19 +83,40 @@ pub(crate) fn figure(title: &str, caption: &str, svg: &str) -> String {
 
 /// Returns a table; `columns` are plain, with whether they hold numbers; cells are HTML.
 pub(crate) fn table(caption: &str, columns: &[(&str, bool)], rows: &[Vec<String>]) -> String {
+    html_table(caption, columns, rows, false)
+}
+
+/// Returns a table whose first cells name their rows, and which can be scrolled with keys where it is
+/// wider than the page.
+pub(crate) fn row_table(caption: &str, columns: &[(&str, bool)], rows: &[Vec<String>]) -> String {
+    html_table(caption, columns, rows, true)
+}
+
+fn html_table(
+    caption: &str,
+    columns: &[(&str, bool)],
+    rows: &[Vec<String>],
+    first_names: bool,
+) -> String {
     let class = |number: bool| if number { " class=\"n\"" } else { "" };
     let head: String = columns
         .iter()
         .map(|(name, number)| format!("<th scope=\"col\"{}>{}</th>", class(*number), escape(name)))
         .collect();
+    let cell = |(place, (cell, (_, number))): (usize, (&String, &(&str, bool)))| {
+        if place == 0 && first_names {
+            return format!("<th scope=\"row\"{}>{cell}</th>", class(*number));
+        }
+        format!("<td{}>{cell}</td>", class(*number))
+    };
     let row = |cells: &Vec<String>| {
-        let cells = cells.iter().zip(columns);
-        let cells = cells.map(|(cell, (_, number))| format!("<td{}>{cell}</td>", class(*number)));
-        format!("<tr>{}</tr>\n", cells.collect::<String>())
+        let cells: String = cells.iter().zip(columns).enumerate().map(cell).collect();
+        format!("<tr>{cells}</tr>\n")
     };
     let body: String = rows.iter().map(row).collect();
+    let keys = if first_names { " tabindex=\"0\"" } else { "" };
     format!(
-        "<div class=\"scroll\"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>\
+        "<div class=\"scroll\"{keys}><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>\
          <tbody>\n{body}</tbody></table></div>\n"
     )
 }
@@ -119,6 +140,9 @@ mod tests {
     fn a_table_has_a_cell_for_each_column() {
         let html = table("rows", &[("label", false), ("n", true)], &[vec!["a".into(), "1".into()]]);
         assert!(html.contains("<tr><td>a</td><td class=\"n\">1</td></tr>"), "{html}");
+        let html = row_table("rows", &[("label", false)], &[vec!["a".into()]]);
+        assert!(html.contains("<tr><th scope=\"row\">a</th></tr>"), "{html}");
+        assert!(html.contains("tabindex=\"0\""), "{html}");
         assert_eq!(percent(0.9814), "98.1&nbsp;%");
         assert_eq!(percents(Interval { low: 0.5, high: 0.75 }), "50.0 to 75.0&nbsp;%");
     }
