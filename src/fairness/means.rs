@@ -15,7 +15,8 @@ impl Mean {
     /// Returns the mean of finite numbers, in any one unit.
     #[must_use]
     pub fn of(values: &[f64]) -> Self {
-        let (count, sum) = (values.len() as u64, values.iter().sum::<f64>());
+        // From 0, for the sum of nothing is -0 otherwise.
+        let (count, sum) = (values.len() as u64, values.iter().fold(0.0, |sum, value| sum + value));
         let mean = sum / count.max(1) as f64;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let deviation = (count > 1).then(|| (squares / (count - 1) as f64).sqrt());
@@ -71,6 +72,8 @@ mod tests {
     #[test]
     fn one_number_has_no_interval_and_none_has_no_mean() {
         assert_eq!((Mean::of(&[4.0]).value(), Mean::of(&[4.0]).interval()), (Some(4.0), None));
-        assert_eq!((Mean::of(&[]).value(), Mean::of(&[]).interval()), (None, None));
+        let none = Mean::of(&[]);
+        assert_eq!((none.value(), none.interval()), (None, None));
+        assert!(none.sum().is_sign_positive());
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 fn tickets() -> Vec<Made> {
     let ticket = |place: usize| Made {
         value: Some(place % 2),
-        waited_secs: Some(if place % 2 == 0 { 5 } else { 400 }),
+        waited_secs: Some(if place.is_multiple_of(2) { 5 } else { 400 }),
         outcome: Some((Resolution::FirstContact, None)),
     };
     (0..400).map(ticket).collect()
