@@ -154,6 +154,7 @@ impl Engine {
     ) -> Result<(), store::Error> {
         if let store::Error::LeaseLost { partition } = error {
             tracing::warn!(partition = partition.0, "another server has taken over");
+            metrics::rolled_back();
             self.lay_down(*partition);
             // What else it touched may be another's too, and written to; what is not is taken up again.
             self.give_up(&batch, answers);
@@ -186,7 +187,6 @@ impl Engine {
     /// Lays down what a batch touched. Some of it is another server's to tell; callers who ask again with their
     /// key learn it.
     fn give_up(&mut self, batch: &Batch, answers: Vec<Answer>) {
-        metrics::rolled_back();
         answers.into_iter().for_each(|(reply, _)| drop(reply.send(Err(Error::Moved))));
         self.lay_down_touched(batch);
     }
@@ -260,10 +260,16 @@ impl Engine {
         if error.is_fatal() { Err(store::Error::RolledBack) } else { Ok(()) }
     }
 
-    /// Returns whether other servers write to what was this one's, as after it was frozen.
+    /// Returns whether other servers write to what was this one's, as after it was frozen. A folder has no leases to
+    /// lose: there the failure stands.
     fn has_lost_leases(&mut self) -> bool {
-        let recovered = self.reconnect(&Batch::default());
-        recovered.is_none_or(|recovered| !recovered.lost.is_empty())
+        match self.store.recover(&Batch::default()) {
+            Ok(Recovered { lost, .. }) => {
+                lost.iter().for_each(|partition| self.lay_down(*partition));
+                !lost.is_empty()
+            }
+            Err(error) => error.is_lost(),
+        }
     }
 
     fn reload(&mut self, batch: &Batch) -> Result<(), store::Error> {
