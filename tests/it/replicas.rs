@@ -67,7 +67,8 @@ fn names() -> Vec<String> {
     (0..WORKSPACES).map(|number| format!("desk-{number}")).collect()
 }
 
-/// Calls until it works: a server that joins moves workspaces.
+/// Calls until it works: a server that joins moves workspaces. A call that was told to come again may have been
+/// done all the same, so it needs a key.
 async fn through<T>(call: impl AsyncFn() -> Result<T, Status>) {
     while let Err(status) = call().await {
         assert_eq!(status.code(), Code::Unavailable, "{status:?}");
@@ -80,8 +81,10 @@ async fn furnish(channel: Channel) {
     let admin = AdminServiceClient::new(channel);
     for name in names() {
         let workspace = v1::Workspace { workspace_id: name.clone(), ..Default::default() };
-        let request =
-            v1::CreateWorkspaceRequest { workspace: Some(workspace), ..Default::default() };
+        let request = v1::CreateWorkspaceRequest {
+            workspace: Some(workspace),
+            idempotency_key: format!("workspace-{name}"),
+        };
         through(async || admin.clone().create_workspace(request.clone()).await).await;
         let skills = ["triage", "delivery"]
             .map(|skill| v1::AgentSkill { skill_id: skill.to_owned(), proficiency: 5 });
@@ -91,7 +94,10 @@ async fn furnish(channel: Channel) {
             skills: skills.into(),
             ..Default::default()
         };
-        let request = v1::CreateAgentRequest { profile: Some(profile), ..Default::default() };
+        let request = v1::CreateAgentRequest {
+            profile: Some(profile),
+            idempotency_key: "agent-ana".to_owned(),
+        };
         let create =
             async || admin.clone().create_agent(within(&name, "admin", request.clone())).await;
         through(create).await;
