@@ -4,6 +4,7 @@
 //! must read what older versions wrote (`store::records` holds the golden tests).
 
 pub mod agent;
+pub mod alarm;
 pub mod calendar;
 pub mod condition;
 pub mod decision;

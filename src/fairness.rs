@@ -8,8 +8,8 @@
 //! - Groups with too few tickets are shown, but not compared: "not enough evidence" is an answer.
 //! - Comparisons are made in integers, so that exactly four fifths is four fifths.
 //!
-//! [`measure()`] and [`measure_service()`] are the way in for live tickets, [`audit()`](audit::audit) for a
-//! log of decisions; the files beside them hold the definitions, each of them once for both.
+//! [`measure()`] and [`measure_service()`] are the way in for live tickets, [`watch::Watch`] for alarms over them,
+//! [`audit()`](audit::audit) for a log of decisions; the files beside them hold the definitions, each of them once for both.
 
 pub mod accumulate;
 pub mod alarms;
@@ -26,6 +26,7 @@ mod rates;
 pub mod sequences;
 mod signs;
 mod waits;
+pub mod watch;
 
 pub use clusters::{Cluster, clustered_interval};
 pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};

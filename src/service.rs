@@ -7,6 +7,7 @@
 mod admin;
 mod admission;
 mod agents;
+mod alarms;
 mod bulk;
 mod check_policy;
 mod classification;

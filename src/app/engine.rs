@@ -272,14 +272,28 @@ impl Engine {
             Action::Submit { intake, payload } => {
                 (Input::Receive { ticket: (self.ticket_ids)(now), intake }, Some(payload))
             }
+            Action::RaiseAlarm(alarm) => {
+                self.workspace(&id)?.raise_alarm(*alarm, now, batch);
+                return Ok(self.receipt(id, None, idempotency, now, batch));
+            }
+            Action::AcknowledgeAlarm { alarm, note } => {
+                let workspace = self.workspace(&id)?;
+                if !workspace.acknowledge_alarm(alarm, note, now, actor.as_ref(), batch) {
+                    return Err(Error::AlarmNotOpen(alarm));
+                }
+                return Ok(self.receipt(id, None, idempotency, now, batch));
+            }
             Action::Route(input) => (*input, None),
         };
-        self.check_lead(&id)?;
-        let workspace =
-            self.workspaces.get_mut(&id).ok_or_else(|| Error::WorkspaceUnknown(id.clone()))?;
         let ticket = ticket_of(&input).cloned();
-        workspace.step(input, now, actor.as_ref(), payload, batch)?;
+        self.workspace(&id)?.step(input, now, actor.as_ref(), payload, batch)?;
         Ok(self.receipt(id, ticket, idempotency, now, batch))
+    }
+
+    /// Returns a workspace that is here.
+    fn workspace(&mut self, id: &WorkspaceId) -> Result<&mut Workspace, Error> {
+        self.check_lead(id)?;
+        self.workspaces.get_mut(id).ok_or_else(|| Error::WorkspaceUnknown(id.clone()))
     }
 
     /// Returns what the same key led to before, in this round or earlier.

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use super::{
+    alarms::Alarms,
     choices::StoredChoices,
     handle::Handle,
     page::Cursor,
     types::{
-        AgentView, DecisionFilter, DecisionView, DeskView, EntryFilter, Error, LoadView, Page,
-        PageRequest, TicketFilter, TicketView, UnstaffedView, WorkspaceView,
+        AgentView, AlarmView, DecisionFilter, DecisionView, DeskView, EntryFilter, Error, LoadView,
+        Page, PageRequest, TicketFilter, TicketView, UnstaffedView, WorkspaceView,
     },
     views,
     workspace::{Workspace, Workspaces},
@@ -275,6 +276,7 @@ impl Handle {
         let subject = match filter {
             EntryFilter::Ticket(ticket) => Subject::Ticket(ticket),
             EntryFilter::Agent(agent) => Subject::Agent(agent),
+            EntryFilter::Alarms => Subject::Alarms,
         };
         self.read(workspace, move |snapshot, workspace| {
             store::entries(snapshot, workspace, &subject, after, limit)
@@ -371,11 +373,60 @@ impl Handle {
         start: Option<UnixMillis>,
         end: Option<UnixMillis>,
     ) -> Result<Vec<TicketFacts>, Error> {
-        let now = self.now();
         self.read(workspace, move |snapshot, workspace| {
-            store::facts(snapshot, workspace, start, end, now)
+            store::facts(snapshot, workspace, start, end)
         })
         .await
+    }
+
+    /// Returns the numbers and the facts of at most `limit` tickets with numbers above `after`, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
+    pub async fn facts_after(
+        &self,
+        workspace: &WorkspaceId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, TicketFacts)>, Error> {
+        self.read(workspace, move |snapshot, workspace| {
+            store::facts_after(snapshot, workspace, after, limit)
+        })
+        .await
+    }
+
+    /// Returns which alarms are open, and from when on evidence counts anew.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`].
+    pub async fn alarms(&self, workspace: &WorkspaceId) -> Result<Alarms, Error> {
+        self.ask(workspace, |workspace| Ok(workspace.alarms.clone())).await
+    }
+
+    /// Returns alarms, newest first.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::PageTokenInvalid`], [`Error::Store`].
+    pub async fn alarm_list(
+        &self,
+        workspace: &WorkspaceId,
+        only_open: bool,
+        page: PageRequest,
+    ) -> Result<Page<AlarmView>, Error> {
+        let scope = ["alarms", workspace.as_str(), if only_open { "open" } else { "" }];
+        let cursor = Cursor::new(&scope, &page)?;
+        let (before, fetch) = (cursor.after_number()?.unwrap_or(u64::MAX), count(cursor.fetch()));
+        // One is raised again only after somebody has acknowledged it, so there are few.
+        let entries = self
+            .read(workspace, |snapshot, workspace| {
+                store::entries(snapshot, workspace, &Subject::Alarms, 0, u32::MAX)
+            })
+            .await?;
+        let alarms = views::alarms(entries).into_iter().rev();
+        let asked = alarms
+            .filter(|view| view.sequence < before)
+            .filter(|view| !only_open || view.acknowledgement.is_none());
+        Ok(cursor.page(asked.take(fetch).collect(), |view| view.sequence.to_string()))
     }
 
     /// Returns what each agent carried.
@@ -406,7 +457,7 @@ impl Handle {
     }
 
     /// Asks about a workspace on the engine's thread.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         id: &WorkspaceId,
         question: impl FnOnce(&Workspace) -> Result<T, Error> + Send + 'static,

@@ -1,5 +1,6 @@
 //! Tests of the engine as callers see it.
 
+mod alarms;
 mod faults;
 mod properties;
 mod readings;

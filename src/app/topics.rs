@@ -8,7 +8,11 @@ use std::{
 use tokio::sync::watch;
 
 use super::Topic;
-use crate::domain::{event::Entry, id::WorkspaceId, planted::planted};
+use crate::domain::{
+    event::{Entry, Event},
+    id::WorkspaceId,
+    planted::planted,
+};
 
 /// Topics kept before those without listeners are cleared away.
 const CLEAR_AT: usize = 256;
@@ -115,7 +119,9 @@ impl Counters {
         let event = &entry.event;
         let ticket = event.ticket().map(|id| Topic::Ticket(workspace.clone(), id.clone()));
         let agent = event.agent().map(|id| Topic::Agent(workspace.clone(), id.clone()));
-        for topic in [ticket, agent].into_iter().flatten() {
+        let is_alarm = matches!(event, Event::AlarmRaised { .. } | Event::AlarmAcknowledged { .. });
+        let alarms = is_alarm.then(|| Topic::Alarms(workspace.clone()));
+        for topic in [ticket, agent, alarms].into_iter().flatten() {
             let Some(line) = self.lines.get_mut(&topic) else { continue };
             if line.sender.receiver_count() == 0 {
                 self.lines.remove(&topic);
@@ -142,7 +148,6 @@ impl Line {
 mod tests {
     use super::*;
     use crate::domain::{
-        event::Event,
         id::{AgentId, TicketId},
         time::UnixMillis,
     };

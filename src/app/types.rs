@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     domain::{
         agent::{AgentProfile, Presence},
+        alarm::Alarm,
         event::{Entry, WorkspaceSettings},
         id::{ActorId, AgentId, OfferId, TicketId, WorkspaceId},
         policy::{AgentChoice, Plan, Requirement},
@@ -49,6 +50,16 @@ pub enum Action {
         /// What it may not.
         payload: Payload,
     },
+    /// Raise an alarm, unless one about the same attribute and measure is open, or its tickets are of before the last
+    /// was acknowledged.
+    RaiseAlarm(Box<Alarm>),
+    /// Say that an alarm has been seen to. Its evidence begins anew.
+    AcknowledgeAlarm {
+        /// Sequence number of the entry that raised it.
+        alarm: u64,
+        /// What was done about it.
+        note: String,
+    },
     /// Anything else.
     Route(Box<routing::Input>),
 }
@@ -82,6 +93,9 @@ pub enum Error {
     /// There is no such policy version.
     #[error("there is no policy version {0}")]
     PolicyUnknown(u32),
+    /// There is no such alarm, or it was acknowledged.
+    #[error("there is no open alarm {0}")]
+    AlarmNotOpen(u64),
     /// The key came before with other content.
     #[error("this idempotency key came before with other content")]
     IdempotencyKeyReused,
@@ -132,6 +146,8 @@ pub enum EntryFilter {
     Ticket(TicketId),
     /// About this agent.
     Agent(AgentId),
+    /// Alarms raised and acknowledged.
+    Alarms,
 }
 
 impl EntryFilter {
@@ -141,6 +157,7 @@ impl EntryFilter {
         match self.clone() {
             Self::Ticket(ticket) => Topic::Ticket(workspace.clone(), ticket),
             Self::Agent(agent) => Topic::Agent(workspace.clone(), agent),
+            Self::Alarms => Topic::Alarms(workspace.clone()),
         }
     }
 }
@@ -179,13 +196,16 @@ pub enum Topic {
     Ticket(WorkspaceId, TicketId),
     /// Anything about this agent.
     Agent(WorkspaceId, AgentId),
+    /// Any alarm.
+    Alarms(WorkspaceId),
 }
 
 impl Topic {
     /// Returns the workspace it is in.
     #[must_use]
     pub fn workspace(&self) -> &WorkspaceId {
-        let (Self::Ticket(workspace, _) | Self::Agent(workspace, _)) = self;
+        let (Self::Ticket(workspace, _) | Self::Agent(workspace, _) | Self::Alarms(workspace)) =
+            self;
         workspace
     }
 }
@@ -296,6 +316,32 @@ pub struct DecisionView {
     pub model: String,
     /// What ordered the eligible agents.
     pub choice: AgentChoice,
+}
+
+/// An alarm and what became of it.
+#[derive(Clone, Debug)]
+pub struct AlarmView {
+    /// Sequence number of the entry that raised it.
+    pub sequence: u64,
+    /// When it was raised.
+    pub raised_at: UnixMillis,
+    /// What it says.
+    pub alarm: Alarm,
+    /// Who has seen to it; `None` while it is open.
+    pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// Somebody has seen to an alarm.
+#[derive(Clone, Debug)]
+pub struct Acknowledgement {
+    /// Sequence number of its entry.
+    pub sequence: u64,
+    /// When.
+    pub at: UnixMillis,
+    /// Who; `None` when the caller did not say.
+    pub actor: Option<ActorId>,
+    /// What was done about it.
+    pub note: String,
 }
 
 /// Tickets with equal needs that wait though nobody who could take them is on duty.

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    AgentView, OfferView, TicketView, UnstaffedView, WorkspaceView, projection,
-    workspace::Workspace,
+    Acknowledgement, AgentView, AlarmView, OfferView, TicketView, UnstaffedView, WorkspaceView,
+    projection, workspace::Workspace,
 };
 use crate::{
     domain::{
         agent::AgentProfile,
+        event::{Entry, Event},
         id::{AgentId, OfferId, TicketId},
         policy::Requirement,
         ticket::{Payload, Status},
@@ -17,6 +18,27 @@ use crate::{
     routing::{AgentState, Rejection},
     store::{StoredTicket, TicketDetail, TicketRow},
 };
+
+/// Returns the alarms of a journal and what became of them, oldest first.
+pub(super) fn alarms(entries: Vec<Entry>) -> Vec<AlarmView> {
+    let mut alarms: BTreeMap<u64, AlarmView> = BTreeMap::new();
+    for Entry { sequence, at, actor, event } in entries {
+        match event {
+            Event::AlarmRaised { alarm } => {
+                let view =
+                    AlarmView { sequence, raised_at: at, alarm: *alarm, acknowledgement: None };
+                alarms.insert(sequence, view);
+            }
+            Event::AlarmAcknowledged { alarm, note } => {
+                if let Some(view) = alarms.get_mut(&alarm) {
+                    view.acknowledgement = Some(Acknowledgement { sequence, at, actor, note });
+                }
+            }
+            _ => {}
+        }
+    }
+    alarms.into_values().collect()
+}
 
 /// Returns a stored ticket as callers see it.
 pub(super) fn ticket(StoredTicket { row, detail, payload }: StoredTicket) -> TicketView {

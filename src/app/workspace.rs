@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{backlog::Backlog, projection, snapshots};
+use super::{alarms::Alarms, backlog::Backlog, projection, snapshots};
 use crate::{
     domain::{
+        alarm::Alarm,
         event::{Entry, Event, PresenceCause},
         id::{ActorId, TicketId, WorkspaceId},
         planted::planted,
@@ -15,6 +16,9 @@ use crate::{
     routing::{self, Input, State},
     store::{self, Batch, Durable, NewTicket, TicketRow},
 };
+
+/// Alarms read at a time.
+const ALARMS_AT_ONCE: u32 = 500;
 
 /// All workspaces by identifier.
 pub(super) type Workspaces = BTreeMap<WorkspaceId, Workspace>;
@@ -30,6 +34,7 @@ pub(super) struct Workspace {
     /// The rows of open tickets.
     pub(super) rows: BTreeMap<TicketId, TicketRow>,
     pub(super) backlog: Backlog,
+    pub(super) alarms: Alarms,
     /// Open tickets by status.
     pub(super) counts: BTreeMap<Status, usize>,
 }
@@ -43,6 +48,7 @@ impl Workspace {
             sequence: 0,
             rows: BTreeMap::new(),
             backlog: Backlog::default(),
+            alarms: Alarms::default(),
             counts: BTreeMap::new(),
         }
     }
@@ -79,10 +85,21 @@ impl Workspace {
         for row in workspace.rows.values() {
             *workspace.counts.entry(row.status).or_default() += 1;
         }
+        workspace.load_alarms(store)?;
         if !planted!(BacklogLost) {
             workspace.fill_backlog();
         }
         Ok((workspace, newest_at))
+    }
+
+    fn load_alarms(&mut self, store: &dyn Durable) -> Result<(), store::Error> {
+        let mut after = 0;
+        loop {
+            let entries = store.alarms(&self.id, after, ALARMS_AT_ONCE)?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after = last.sequence;
+            entries.iter().for_each(|entry| self.alarms.apply(entry));
+        }
     }
 
     fn fill_backlog(&mut self) {
@@ -131,6 +148,31 @@ impl Workspace {
         Ok(())
     }
 
+    /// Raises an alarm, unless one about the same stands or it is about tickets of before.
+    pub(super) fn raise_alarm(&mut self, alarm: Alarm, now: UnixMillis, batch: &mut Batch) {
+        if self.alarms.is_due(&alarm) {
+            let raised = Event::AlarmRaised { alarm: Box::new(alarm) };
+            self.record(now, None, vec![raised], None, batch);
+        }
+    }
+
+    /// Acknowledges an alarm; returns whether it was open.
+    pub(super) fn acknowledge_alarm(
+        &mut self,
+        alarm: u64,
+        note: String,
+        now: UnixMillis,
+        actor: Option<&ActorId>,
+        batch: &mut Batch,
+    ) -> bool {
+        let is_open = self.alarms.is_open(alarm);
+        if is_open {
+            let acknowledged = Event::AlarmAcknowledged { alarm, note };
+            self.record(now, actor, vec![acknowledged], None, batch);
+        }
+        is_open
+    }
+
     fn record(
         &mut self,
         at: UnixMillis,
@@ -145,6 +187,7 @@ impl Workspace {
             self.sequence += 1;
             let actor = if done_by_server(&event) { None } else { actor.cloned() };
             let entry = Entry { sequence: self.sequence, at, actor, event };
+            self.alarms.apply(&entry);
             if let Some(ticket) = entry.event.ticket() {
                 self.note(ticket, &entry);
                 touched.insert(ticket.clone());
@@ -225,6 +268,7 @@ fn done_by_server(event: &Event) -> bool {
     match event {
         Event::PresenceChanged { cause, .. } => *cause == PresenceCause::LeaseExpired,
         Event::Restarted { .. }
+        | Event::AlarmRaised { .. }
         | Event::TicketRead { .. }
         | Event::TicketPlanned { .. }
         | Event::TicketRelaxed { .. }

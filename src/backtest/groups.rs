@@ -51,7 +51,7 @@ pub(super) fn groups(
         .iter()
         .map(|ticket| {
             let segments = frame.segments.get(&ticket.ticket).cloned().unwrap_or_default();
-            ticket.facts(segments, frame.end)
+            ticket.facts(segments)
         })
         .collect();
     let options = Options {

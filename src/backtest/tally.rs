@@ -100,30 +100,26 @@ impl Treatment {
 
     /// Returns how long it waited, as far as it was seen until `end`.
     pub(super) fn wait(&self, end: UnixMillis) -> Wait {
-        Wait::of(&self.facts(BTreeMap::new(), end), end)
+        Wait::of(&self.facts(BTreeMap::new()), end)
     }
 
     /// Returns whether it was assigned within its target; `None` while that is open, or without a target.
     pub(super) fn target_met(&self, end: UnixMillis) -> Option<bool> {
-        let due = self.received_at.plus_secs(self.target_secs?);
-        match self.assigned_at {
-            Some(at) => Some(at <= due),
-            None => (self.closed_at.unwrap_or(end) > due).then_some(false),
-        }
+        self.facts(BTreeMap::new()).target_met(end)
     }
 
     /// Returns what the fairness measures take; what a run cannot know is absent.
-    pub(super) fn facts(&self, segments: BTreeMap<String, String>, end: UnixMillis) -> TicketFacts {
+    pub(super) fn facts(&self, segments: BTreeMap<String, String>) -> TicketFacts {
         TicketFacts {
             segments,
             status: self.status,
             received_at: self.received_at,
             assigned_at: self.assigned_at,
             closed_at: self.closed_at,
+            target_secs: self.target_secs,
             fast_tracked: self.fast_tracked,
             triaged: self.triaged,
-            target_met: self.target_met(end),
-            first_contact: None,
+            resolution: None,
             reassigned: None,
             agent: None,
         }

@@ -1,7 +1,7 @@
 //! Everything that can happen in a workspace. The journal is a list of these.
 //!
-//! No event holds ticket text, a customer reference or a segment value. What is large is shared with
-//! the state, not copied.
+//! No event holds ticket text, a customer reference or a segment value of a ticket; an alarm names the group that it is
+//! about, which is many. What is large is shared with the state, not copied.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     agent::{AgentProfile, Presence},
+    alarm::Alarm,
     decision::Decision,
     id::{ActorId, AgentId, OfferId, SkillId, TicketId},
     policy::{Plan, Policy},
@@ -72,6 +73,10 @@ pub struct WorkspaceSettings {
     pub display_name: String,
     /// Declared segment attributes, in order, without repeats.
     pub segment_attributes: Vec<String>,
+    /// How long after its arrival the fate of a ticket is waited for before it is left out of the evidence on fair
+    /// treatment, in seconds; `None` for [`OUTCOME_WAIT_SECS_DEFAULT`](super::limits::OUTCOME_WAIT_SECS_DEFAULT).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome_wait_secs: Option<u32>,
 }
 
 /// One thing that happened.
@@ -169,6 +174,18 @@ pub enum Event {
         open: bool,
         /// When that changes next.
         next_at: Option<UnixMillis>,
+    },
+    /// A group of customers is treated differently from all others. No decision knows of it.
+    AlarmRaised {
+        /// What is known of it.
+        alarm: Box<Alarm>,
+    },
+    /// Somebody has seen to an alarm; its evidence begins anew.
+    AlarmAcknowledged {
+        /// Sequence number of the entry that raised it.
+        alarm: u64,
+        /// What was done about it.
+        note: String,
     },
     /// A ticket was received.
     TicketReceived {
@@ -327,6 +344,8 @@ impl Event {
             Self::RestChanged { .. } => "rest_changed",
             Self::CapacityRamped { .. } => "capacity_ramped",
             Self::HoursChanged { .. } => "hours_changed",
+            Self::AlarmRaised { .. } => "alarm_raised",
+            Self::AlarmAcknowledged { .. } => "alarm_acknowledged",
             Self::TicketReceived { .. } => "ticket_received",
             Self::TicketRead { .. } => "ticket_read",
             Self::TicketPlanned { .. } => "ticket_planned",

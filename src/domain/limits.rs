@@ -12,6 +12,18 @@ pub const BODY_CHARS_MAX: usize = 20_000;
 pub const CUSTOMER_CHARS_MAX: usize = 128;
 /// Longest display name, in characters.
 pub const DISPLAY_NAME_CHARS_MAX: usize = 128;
+/// Longest note of whoever acknowledges an alarm, in characters.
+pub const NOTE_CHARS_MAX: usize = 512;
+/// Fewest tickets of a group, and of all others, behind an alarm.
+pub const ALARM_TICKETS_MIN: u64 = 10;
+/// How long the fate of a ticket is waited for where the workspace does not say, in seconds (1 day).
+pub const OUTCOME_WAIT_SECS_DEFAULT: u32 = 24 * 3600;
+/// Shortest such wait, in seconds (1 hour).
+pub const OUTCOME_WAIT_SECS_MIN: u32 = 3600;
+/// Longest such wait, in seconds (30 days).
+pub const OUTCOME_WAIT_SECS_MAX: u32 = 30 * 24 * 3600;
+/// Most groups of an attribute that are watched one by one; tickets of further ones are watched together.
+pub const WATCHED_GROUPS_MAX: usize = 64;
 /// Longest skill description, in characters.
 pub const DESCRIPTION_CHARS_MAX: usize = 256;
 /// Most segment attributes of a workspace or a ticket.

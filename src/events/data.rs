@@ -2,13 +2,14 @@
 //!
 //! Identifiers, words of closed sets, numbers and times; of names that people gave, those that look like one. No text
 //! that somebody wrote: neither tickets, nor display names, descriptions, attributes and sentences. Who acted is left
-//! out, and what is felt or judged of a person: sentiment and satisfaction.
+//! out, and what is felt or judged of a person: sentiment and satisfaction. Of segments, only the group of an alarm.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::cloud_event::time;
 use crate::domain::{
+    alarm::Alarm,
     decision::Decision,
     event::{Entry, Event, TransferTarget},
     id::WorkspaceId,
@@ -51,7 +52,7 @@ impl Fields {
     fn name(&mut self, field: &str, name: &str) -> &mut Self {
         let is_name = !name.is_empty()
             && name.len() <= ID_CHARS_MAX
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c));
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/+-".contains(c));
         self.put(field, if is_name { name } else { OTHER })
     }
 
@@ -78,6 +79,8 @@ pub(super) fn of(workspace: &WorkspaceId, entry: &Entry) -> Map<String, Value> {
         | Event::RestChanged { .. }
         | Event::CapacityRamped { .. }
         | Event::HoursChanged { .. } => presence(&mut fields, event),
+        Event::AlarmRaised { alarm } => raised(&mut fields, alarm),
+        Event::AlarmAcknowledged { alarm, .. } => drop(fields.put("alarm_sequence", *alarm)),
         Event::OfferMade { .. }
         | Event::OfferAccepted { .. }
         | Event::OfferDeclined { .. }
@@ -105,6 +108,23 @@ fn status_after(event: &Event) -> Option<&'static str> {
         Event::TicketCancelled { .. } => Some("cancelled"),
         _ => None,
     }
+}
+
+/// What is known of a group, which is many; its name, where it looks like one.
+fn raised(fields: &mut Fields, alarm: &Alarm) {
+    fields
+        .name("attribute", &alarm.attribute)
+        .word("measure", &alarm.measure)
+        .name("segment", &alarm.group)
+        .put("segment_hits", alarm.own.hits)
+        .put("segment_tickets", alarm.own.count)
+        .put("other_hits", alarm.others.hits)
+        .put("other_tickets", alarm.others.count)
+        .put("difference_low", alarm.low)
+        .put("difference_high", alarm.high)
+        .put("log_evidence", alarm.log_evidence)
+        .time("first_receive_time", Some(alarm.first_received_at))
+        .time("last_receive_time", Some(alarm.last_received_at));
 }
 
 /// Agents come, go and rest; the workspace opens and closes.

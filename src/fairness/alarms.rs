@@ -43,8 +43,12 @@ pub struct Treated<'a> {
 }
 
 /// Watches the groups of one attribute.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Monitor {
+    /// What all its alarms together may be wrong about.
+    alpha: f64,
+    /// Fewest tickets of a group, and of the others, for an alarm.
+    tickets_min: u64,
     tests: BTreeMap<(String, &'static str), Test>,
     /// Tickets of each measure so far, over all groups: what a group is compared with.
     totals: BTreeMap<&'static str, Rate>,
@@ -97,7 +101,22 @@ pub struct Standing {
     pub alarm: Option<Alarm>,
 }
 
+impl Default for Monitor {
+    fn default() -> Self {
+        Self::new(ALPHA, 0)
+    }
+}
+
 impl Monitor {
+    /// Returns a monitor that has seen nothing.
+    ///
+    /// - `alpha`: probability with which any alarm may be false, in 0..1.
+    /// - `tickets_min`: fewest tickets of a group, and of all others, for an alarm.
+    #[must_use]
+    pub fn new(alpha: f64, tickets_min: u64) -> Self {
+        Self { alpha, tickets_min, tests: BTreeMap::new(), totals: BTreeMap::new(), looked_at: 0 }
+    }
+
     /// Takes in what became of a ticket on one measure.
     pub fn record(&mut self, ticket: Treated<'_>) {
         let key = (ticket.group.to_owned(), ticket.measure);
@@ -114,20 +133,24 @@ impl Monitor {
     /// Judges all comparisons together, and raises the alarms that are due; to be called after each
     /// ticket, with every measure of it recorded.
     ///
-    /// Without any difference, the probability that an alarm is ever raised is at most 5 %.
+    /// Without any difference, the probability that an alarm is ever raised is at most the level: 5 % by
+    /// default.
     pub fn judge(&mut self) {
         self.looked_at += 1;
         let evidence: Vec<f64> =
             self.tests.values().map(|test| test.betting.log_evidence()).collect();
         // No single one can be enough while all together are not.
-        if evidence.iter().all(|log| *log < -ALPHA.ln()) {
+        if evidence.iter().all(|log| *log < -self.alpha.ln()) {
             return;
         }
-        let due = refuted(&evidence, ALPHA);
+        let due = refuted(&evidence, self.alpha);
         for (((_, measure), test), _) in
             self.tests.iter_mut().zip(due).filter(|((_, test), due)| *due && test.alarm.is_none())
         {
             let others = rest(self.totals.get(measure).copied().unwrap_or_default(), test.own);
+            if test.own.count().min(others.count()) < self.tickets_min {
+                continue;
+            }
             test.alarm = Some(Alarm {
                 ticket: self.looked_at,
                 log_evidence: test.betting.log_evidence(),
@@ -138,11 +161,29 @@ impl Monitor {
         }
     }
 
+    /// Returns how many groups are watched, on one measure or another.
+    #[must_use]
+    pub fn comparison_count(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Returns whether a group is watched on a measure.
+    #[must_use]
+    pub fn watches(&self, group: &str, measure: &'static str) -> bool {
+        self.tests.contains_key(&(group.to_owned(), measure))
+    }
+
+    /// Returns whether any alarm was raised.
+    #[must_use]
+    pub fn is_alarmed(&self) -> bool {
+        self.tests.values().any(|test| test.alarm.is_some())
+    }
+
     /// Returns what is known of each group on each measure.
     #[must_use]
     pub fn standings(&self) -> Vec<Standing> {
         // Shared evenly, the bounds of all comparisons hold at once (C. E. Bonferroni, 1936).
-        let alpha = ALPHA / self.tests.len().max(1) as f64;
+        let alpha = self.alpha / self.tests.len().max(1) as f64;
         let standing = |((group, measure), test): (&(String, &'static str), &Test)| {
             let others = rest(self.totals.get(measure).copied().unwrap_or_default(), test.own);
             let bounds = difference(test.own, others, alpha);

@@ -146,8 +146,8 @@ pub fn measure_service(
     ServiceMeasures {
         statuses,
         wait: wait_measures(&tickets, horizon_secs, now),
-        target_met: rate_of(&tickets, |ticket| ticket.target_met),
-        first_contact: rate_of(&tickets, |ticket| ticket.first_contact),
+        target_met: rate_of(&tickets, |ticket| ticket.target_met(now)),
+        first_contact: rate_of(&tickets, TicketFacts::first_contact),
     }
 }
 
@@ -183,8 +183,8 @@ fn measure_segment(segment: &str, tickets: &[&TicketFacts], options: &Options) -
         ticket_count: tickets.len() as u64,
         enough_evidence: options.enough(fast_tracked),
         fast_tracked,
-        target_met: rate_of(tickets, |ticket| ticket.target_met),
-        first_contact: rate_of(tickets, |ticket| ticket.first_contact),
+        target_met: rate_of(tickets, |ticket| ticket.target_met(options.now)),
+        first_contact: rate_of(tickets, TicketFacts::first_contact),
         reassigned: rate_of(tickets, |ticket| ticket.reassigned),
         triaged: rate_of(tickets, |ticket| ticket.triaged),
         wait: wait_measures(tickets, options.horizon_secs, options.now),

@@ -42,6 +42,8 @@ impl State {
                 self.rearm(self.hours_at, *next_at, Timer::Hours);
                 self.hours_at = *next_at;
             }
+            // No decision may know of it.
+            Event::AlarmRaised { .. } | Event::AlarmAcknowledged { .. } => {}
             Event::Restarted { lease_until } => self.restart(*lease_until),
             _ if self.apply_to_agent(at, event) => {}
             _ => self.apply_to_ticket(at, event),

@@ -120,7 +120,11 @@ impl World {
             assigned: Vec::new(),
             journal: Vec::new(),
         };
-        let settings = WorkspaceSettings { display_name: String::new(), segment_attributes };
+        let settings = WorkspaceSettings {
+            display_name: String::new(),
+            segment_attributes,
+            outcome_wait_secs: None,
+        };
         world.put(Input::SetWorkspace { settings, expected: None });
         for skill in skills {
             world.put(Input::CreateSkill { skill, description: String::new() });

@@ -1,6 +1,7 @@
 //! From the domain's types to the API's. Requests are converted where they are checked, in `validate`.
 
 mod agent;
+mod alarm;
 mod calendar;
 mod decision;
 mod event;
@@ -10,6 +11,7 @@ mod reading;
 mod ticket;
 
 pub(crate) use agent::{agent, desk, offer, presence};
+pub(crate) use alarm::{acknowledged, alarm, attribute_evidence};
 pub(crate) use decision::decision;
 pub(crate) use event::{StatusAfter, event};
 pub(crate) use measures::{attribute_measures, service_measures};
@@ -22,7 +24,7 @@ use prost_types::Timestamp;
 use crate::{
     api::v1,
     app::WorkspaceView,
-    domain::{id::SkillId, time::UnixMillis},
+    domain::{id::SkillId, limits::OUTCOME_WAIT_SECS_DEFAULT, time::UnixMillis},
 };
 
 /// First and last second that a `google.protobuf.Timestamp` may name: the years 1 to 9999.
@@ -47,6 +49,7 @@ pub(crate) fn workspace(view: WorkspaceView) -> v1::Workspace {
         workspace_id: view.workspace.into(),
         display_name: view.settings.display_name,
         segment_attributes: view.settings.segment_attributes,
+        outcome_wait_secs: view.settings.outcome_wait_secs.unwrap_or(OUTCOME_WAIT_SECS_DEFAULT),
         create_time: Some(timestamp(view.created_at)),
         version: view.version,
     }

@@ -162,6 +162,7 @@ fn engine_class(error: &app::Error) -> Class {
         app::Error::WorkspaceExists(_) => Class::new(Code::AlreadyExists, "WORKSPACE_EXISTS"),
         app::Error::TicketUnknown(_) => Class::new(Code::NotFound, "TICKET_NOT_FOUND"),
         app::Error::DecisionUnknown(_) => Class::new(Code::NotFound, "DECISION_NOT_FOUND"),
+        app::Error::AlarmNotOpen(_) => Class::new(Code::FailedPrecondition, "ALARM_NOT_OPEN"),
         app::Error::PolicyUnknown(_) => Class::new(Code::NotFound, "POLICY_NOT_FOUND"),
         app::Error::IdempotencyKeyReused => {
             Class::new(Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED")

@@ -1,9 +1,12 @@
 //! `InsightService`: what the service did, and how evenly.
 
+use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
 use super::{
+    Messages,
     admission::Admission,
+    alarms,
     context::Context,
     convert,
     error::Error,
@@ -13,6 +16,7 @@ use super::{
 use crate::{
     api::v1::{self, insight_service_server::InsightService},
     app::{DecisionFilter, Handle},
+    domain::limits,
     fairness::{self, Options},
 };
 
@@ -23,12 +27,26 @@ const GROUP_TICKETS: std::ops::RangeInclusive<u32> = 2..=100_000;
 #[derive(Clone)]
 pub(crate) struct Insight {
     pub(crate) handle: Handle,
+    /// Turns true when streams must end.
+    pub(crate) draining: watch::Receiver<bool>,
+    /// Seats for StreamAlarms streams.
+    pub(crate) streams: Admission,
     /// Seats for measures, each of which looks at every ticket of a period.
     pub(crate) measures: Admission,
 }
 
 #[tonic::async_trait]
 impl InsightService for Insight {
+    type StreamAlarmsStream = Messages<v1::StreamAlarmsResponse>;
+
+    async fn acknowledge_alarm(
+        &self,
+        request: Request<v1::AcknowledgeAlarmRequest>,
+    ) -> Result<Response<v1::AcknowledgeAlarmResponse>, Status> {
+        let (context, request) = Context::split(request)?;
+        respond(context.within(alarms::acknowledge(&self.handle, &context, request)).await)
+    }
+
     async fn get_bias_metrics(
         &self,
         request: Request<v1::GetBiasMetricsRequest>,
@@ -52,6 +70,33 @@ impl InsightService for Insight {
     ) -> Result<Response<v1::ListDecisionRecordsResponse>, Status> {
         let (context, request) = Context::split(request)?;
         respond(context.within(self.decisions(&context, request)).await)
+    }
+
+    async fn get_fairness_evidence(
+        &self,
+        request: Request<v1::GetFairnessEvidenceRequest>,
+    ) -> Result<Response<v1::GetFairnessEvidenceResponse>, Status> {
+        let (context, request) = Context::split(request)?;
+        let _seat = self.measures.enter()?;
+        respond(context.within(self.evidence(&context, request)).await)
+    }
+
+    async fn list_alarms(
+        &self,
+        request: Request<v1::ListAlarmsRequest>,
+    ) -> Result<Response<v1::ListAlarmsResponse>, Status> {
+        let (context, request) = Context::split(request)?;
+        respond(context.within(alarms::list(&self.handle, &context, request)).await)
+    }
+
+    async fn stream_alarms(
+        &self,
+        request: Request<v1::StreamAlarmsRequest>,
+    ) -> Result<Response<Self::StreamAlarmsStream>, Status> {
+        let (context, request) = Context::split(request)?;
+        let seat = self.streams.enter()?;
+        let (handle, draining) = (&self.handle, &self.draining);
+        respond(alarms::stream(handle, draining, context, request.after_sequence, seat).await)
     }
 
     async fn get_service_measures(
@@ -89,6 +134,26 @@ impl Insight {
             ticket_count,
             measure_time: Some(convert::timestamp(now)),
             group_tickets_min: u32::try_from(group_tickets_min).unwrap_or(u32::MAX),
+        })
+    }
+
+    async fn evidence(
+        &self,
+        context: &Context,
+        request: v1::GetFairnessEvidenceRequest,
+    ) -> Result<v1::GetFairnessEvidenceResponse, Error> {
+        let settings = self.handle.workspace(&context.workspace).await?.settings;
+        let mut check = Check::default();
+        let attributes = attributes(&mut check, request.attributes, settings.segment_attributes);
+        let attributes = check.finish(Some(attributes))?;
+        let now = self.handle.now();
+        let watches = self.handle.watches(&context.workspace, attributes).await?;
+        let watches = self.handle.catch_up(&context.workspace, watches).await?;
+        let wait_secs = settings.outcome_wait_secs.unwrap_or(limits::OUTCOME_WAIT_SECS_DEFAULT);
+        Ok(v1::GetFairnessEvidenceResponse {
+            attributes: watches.iter().map(convert::attribute_evidence).collect(),
+            measure_time: Some(convert::timestamp(now)),
+            outcome_wait_secs: wait_secs,
         })
     }
 
@@ -149,7 +214,7 @@ fn attributes(check: &mut Check, asked: Vec<String>, declared: Vec<String>) -> V
     if asked.is_empty() {
         return declared;
     }
-    if check.count("attributes", asked.len(), crate::domain::limits::SEGMENTS_MAX) {
+    if check.count("attributes", asked.len(), limits::SEGMENTS_MAX) {
         for (index, attribute) in asked.iter().enumerate() {
             if !declared.contains(attribute) {
                 let names = declared.join(", ");

@@ -15,11 +15,11 @@ pub struct Options {
     pub streams_per_connection_max: u32,
     /// Most calls of `TicketService` at once; more are told to come back.
     pub ticket_calls_max: usize,
-    /// Most `WatchTicket` streams at once.
+    /// Most `WatchTicket` streams at once, and as many `StreamAlarms` streams.
     pub watch_streams_max: usize,
     /// Most calls of `Classify` at once.
     pub classify_calls_max: usize,
-    /// Most calls of `GetBiasMetrics` and `GetServiceMeasures` at once.
+    /// Most calls of `GetBiasMetrics`, `GetFairnessEvidence` and `GetServiceMeasures` at once.
     pub measure_calls_max: usize,
     /// After so many silent seconds a connection is asked whether it lives.
     pub keepalive_interval_secs: u64,

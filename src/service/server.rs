@@ -278,6 +278,8 @@ fn routes(
     };
     let insight = Insight {
         handle: handle(),
+        draining: draining(),
+        streams: Admission::new("alarm streams", options.watch_streams_max),
         measures: Admission::new("measures", options.measure_calls_max),
     };
     macro_rules! server {

@@ -20,6 +20,8 @@ pub enum Subject {
     Ticket(TicketId),
     /// About this agent.
     Agent(AgentId),
+    /// Alarms raised and acknowledged.
+    Alarms,
 }
 
 /// Returns whether there is such a workspace.
@@ -57,16 +59,23 @@ pub fn entries(
     after: u64,
     limit: u32,
 ) -> Result<Vec<Entry>, Error> {
-    let (column, id) = match subject {
-        Subject::Ticket(ticket) => ("ticket", ticket.as_str()),
-        Subject::Agent(agent) => ("agent", agent.as_str()),
+    let mut values: Vec<Value<'_>> = vec![workspace.as_str().into(), after.into(), limit.into()];
+    let (index, about) = match subject {
+        Subject::Ticket(ticket) => {
+            values.push(ticket.as_str().into());
+            ("journal_ticket", "ticket = ?4")
+        }
+        Subject::Agent(agent) => {
+            values.push(agent.as_str().into());
+            ("journal_agent", "agent = ?4")
+        }
+        Subject::Alarms => ("journal_alarm", "kind IN ('alarm_raised', 'alarm_acknowledged')"),
     };
     // Indexes are named where SQLite, without statistics, would rather read the whole journal.
     let query = format!(
-        "SELECT {ENTRY_COLUMNS} FROM journal INDEXED BY journal_{column}
-         WHERE workspace = ?1 AND {column} = ?2 AND sequence > ?3 ORDER BY sequence LIMIT ?4"
+        "SELECT {ENTRY_COLUMNS} FROM journal INDEXED BY {index}
+         WHERE workspace = ?1 AND {about} AND sequence > ?2 ORDER BY sequence LIMIT ?3"
     );
-    let values = [workspace.as_str().into(), id.into(), after.into(), limit.into()];
     read_entries(snapshot, workspace, &query, &values)
 }
 

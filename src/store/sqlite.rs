@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/sqlite_0001_journal.sql"),
     include_str!("migrations/sqlite_0002_checksums.sql"),
     include_str!("migrations/sqlite_0003_event_cursor.sql"),
+    include_str!("migrations/sqlite_0004_alarms.sql"),
 ];
 /// How long to wait for another connection's lock; only checkpoints and backups take one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

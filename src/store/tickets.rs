@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{
     facts::TicketFacts,
     id::{TicketId, WorkspaceId},
-    ticket::{Outcome, Payload, Resolution, Status},
+    ticket::{Outcome, Payload, Status},
     time::UnixMillis,
 };
 
@@ -143,7 +143,7 @@ pub fn texts(snapshot: &Snapshot, tickets: &[Key<TicketId>]) -> Result<Vec<Optio
         .collect()
 }
 
-/// Returns the facts of the tickets received in `start..end`, as they are at `now`, oldest first.
+/// Returns the facts of the tickets received in `start..end`, oldest first.
 ///
 /// # Errors
 /// [`Error::Damaged`], or what the database says.
@@ -152,7 +152,6 @@ pub fn facts(
     workspace: &WorkspaceId,
     start: Option<UnixMillis>,
     end: Option<UnixMillis>,
-    now: UnixMillis,
 ) -> Result<Vec<TicketFacts>, Error> {
     let query = format!(
         "SELECT {COLUMNS}, s.attribute, s.value
@@ -163,16 +162,50 @@ pub fn facts(
     let start = start.map_or(i64::MIN, |time| time.0);
     let end = end.map_or(i64::MAX, |time| time.0);
     let values = [workspace.as_str().into(), start.into(), end.into()];
-    let mut facts: Vec<TicketFacts> = Vec::new();
-    let mut newest_number = None;
-    snapshot.rows(&query, &values, |row| {
+    let facts = read_facts(snapshot, workspace, &query, &values)?;
+    Ok(facts.into_iter().map(|(_, ticket)| ticket).collect())
+}
+
+/// Returns the numbers and the facts of at most `limit` tickets with numbers above `after`, oldest first.
+///
+/// # Errors
+/// [`Error::Damaged`], or what the database says.
+pub fn facts_after(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(u64, TicketFacts)>, Error> {
+    let query = format!(
+        "SELECT {COLUMNS}, s.attribute, s.value
+         FROM (SELECT * FROM ticket WHERE workspace = ?1 AND number > ?2 ORDER BY number LIMIT ?3) t
+         LEFT JOIN segment s ON (s.workspace = t.workspace AND s.number = t.number)
+         ORDER BY t.number"
+    );
+    read_facts(
+        snapshot,
+        workspace,
+        &query,
+        &[workspace.as_str().into(), after.into(), limit.into()],
+    )
+}
+
+/// Reads facts with their segments, of which each has a row of its own beside its ticket.
+fn read_facts(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceId,
+    query: &str,
+    values: &[Value<'_>],
+) -> Result<Vec<(u64, TicketFacts)>, Error> {
+    let mut facts: Vec<(u64, TicketFacts)> = Vec::new();
+    snapshot.rows(query, values, |row| {
         let record = Record::new("ticket", workspace, row)?;
-        if newest_number != Some(record.number) {
-            newest_number = Some(record.number);
-            facts.push(ticket_facts(self::row(&record)?, now));
+        let number = record.unsigned(0)?;
+        if facts.last().is_none_or(|(newest, _)| *newest != number) {
+            facts.push((number, ticket_facts(self::row(&record)?)));
         }
         let attribute = record.optional_text(COLUMN_COUNT)?;
-        if let (Some(attribute), Some(ticket)) = (attribute, facts.last_mut()) {
+        if let (Some(attribute), Some((_, ticket))) = (attribute, facts.last_mut()) {
             let value = record.text(COLUMN_COUNT + 1)?.into_owned();
             ticket.segments.insert(attribute.into_owned(), value);
         }
@@ -259,31 +292,18 @@ fn stored_payload(
     })
 }
 
-fn ticket_facts(row: TicketRow, now: UnixMillis) -> TicketFacts {
+fn ticket_facts(row: TicketRow) -> TicketFacts {
     TicketFacts {
         segments: BTreeMap::new(),
         status: row.status,
         received_at: row.received_at,
         assigned_at: row.assigned_at,
         closed_at: row.closed_at,
+        target_secs: row.target_secs,
         fast_tracked: row.fast_tracked,
         triaged: row.triaged,
-        target_met: target_met(&row, now),
-        first_contact: row
-            .outcome
-            .as_ref()
-            .map(|outcome| outcome.resolution == Resolution::FirstContact),
+        resolution: row.outcome.map(|outcome| outcome.resolution),
         reassigned: row.assigned_at.map(|_| row.reassigned),
         agent: row.holder,
-    }
-}
-
-/// Returns whether a ticket was assigned within its target. One that waits, or was cancelled
-/// waiting, tells nothing until its target has passed.
-fn target_met(row: &TicketRow, now: UnixMillis) -> Option<bool> {
-    let due = row.received_at.plus_secs(row.target_secs?);
-    match row.assigned_at {
-        Some(assigned_at) => Some(assigned_at <= due),
-        None => (row.closed_at.unwrap_or(now) > due).then_some(false),
     }
 }

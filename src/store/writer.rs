@@ -7,6 +7,7 @@ use super::{
     Used, commit, cursors,
     database::{Database, Purpose},
     history,
+    journal::{self, Subject},
     lease::Held,
     records::Record,
     reserve::Reserve,
@@ -44,6 +45,12 @@ pub trait Durable: Send {
     /// # Errors
     /// [`Error::Damaged`], or what the database says.
     fn open_tickets(&self, workspace: &WorkspaceId) -> Result<Vec<TicketRow>, Error>;
+
+    /// Returns at most `limit` entries that raise or acknowledge alarms after an entry, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or what the database says.
+    fn alarms(&self, workspace: &WorkspaceId, after: u64, limit: u32) -> Result<Vec<Entry>, Error>;
 
     /// Returns the use of an idempotency key at or after `since`.
     ///
@@ -198,6 +205,10 @@ impl Durable for Store {
 
     fn open_tickets(&self, workspace: &WorkspaceId) -> Result<Vec<TicketRow>, Error> {
         tickets::open_rows(&self.database, workspace)
+    }
+
+    fn alarms(&self, workspace: &WorkspaceId, after: u64, limit: u32) -> Result<Vec<Entry>, Error> {
+        journal::entries(&self.database, workspace, &Subject::Alarms, after, limit)
     }
 
     fn used(&self, key: &Key<String>, since: UnixMillis) -> Result<Option<Used>, Error> {

@@ -1,16 +1,20 @@
-//! Measures fairness again and again, for metrics and logs, and whether somebody is there for every need.
+//! Measures fairness again and again, for metrics, logs and alarms, and whether somebody is there for every need.
 //!
 //! A group below the minimum shows no number, only that there is not enough evidence; one so small
 //! that it could be a single person is not even named. Logs never name a segment's value.
 
 mod publish;
 mod unstaffed;
+mod watching;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
-use self::{publish::Published, unstaffed::Alarm};
+use self::{publish::Published, unstaffed::Alarm, watching::Watching};
 use crate::{
     app::{Error, Handle, PageRequest, WorkspaceView},
     domain::{id::WorkspaceId, limits::PAGE_SIZE_MAX},
@@ -45,6 +49,7 @@ pub async fn run(handle: Handle, options: Options) {
         published: Published::default(),
         logged: BTreeMap::new(),
         alarm: Alarm::default(),
+        watching: Watching::default(),
     };
     loop {
         let started = Instant::now();
@@ -67,18 +72,22 @@ struct Monitor {
     /// What was last logged, by workspace and attribute.
     logged: BTreeMap<(WorkspaceId, String), Summary>,
     alarm: Alarm,
+    watching: Watching,
 }
 
 impl Monitor {
     async fn measure_all(&mut self) -> Result<(), Error> {
         let mut token = String::new();
+        let mut seen = BTreeSet::new();
         loop {
             let page = PageRequest { size: PAGE_SIZE_MAX, token };
             let page = self.handle.workspaces(page).await?;
             for workspace in page.items {
+                seen.insert(workspace.workspace.clone());
                 self.measure(workspace).await?;
             }
             if page.next.is_empty() {
+                self.watching.keep(&seen);
                 return Ok(());
             }
             token = page.next;
@@ -92,6 +101,7 @@ impl Monitor {
         if settings.segment_attributes.is_empty() {
             return Ok(());
         }
+        self.watching.look(&self.handle, &workspace, &settings).await?;
         let facts = self.handle.facts(&workspace, None, None).await?;
         let options = fairness::Options {
             group_tickets_min: self.options.group_tickets_min,

@@ -61,7 +61,11 @@ impl Day {
         let random = StdRng::seed_from_u64(4);
         let mut day = Self { handle, hands, random, assigned: BTreeMap::new() };
         let segment_attributes = vec!["region".to_owned()];
-        let settings = WorkspaceSettings { display_name: "Day".to_owned(), segment_attributes };
+        let settings = WorkspaceSettings {
+            display_name: "Day".to_owned(),
+            segment_attributes,
+            outcome_wait_secs: None,
+        };
         day.tell(Input::SetWorkspace { settings, expected: None }).await.unwrap();
         let policy = day.handle.policy(&workspace(), None).await.unwrap();
         let routes = policy.routes.iter().flat_map(|route| &route.requirements);

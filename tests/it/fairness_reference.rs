@@ -6,7 +6,11 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use evenhand::{
-    domain::{facts::TicketFacts, ticket::Status, time::UnixMillis},
+    domain::{
+        facts::TicketFacts,
+        ticket::{Resolution, Status},
+        time::UnixMillis,
+    },
     fairness::{
         AttributeMeasures, Group, Options, Rate, SegmentMeasures, Verdict, Wait, WaitCurve,
         below_four_fifths, disparity, gini_index, jain_index, measure, measure_service, ratio,
@@ -107,6 +111,10 @@ fn facts(row: &Row, attribute: &str) -> TicketFacts {
     let wait = wait(row).unwrap_or(Wait { ms: 0, assigned: false });
     let end = Some(UnixMillis(i64::try_from(wait.ms).unwrap()));
     let value = row[attribute].clone();
+    // A target that is met, or missed by a second, as the row says.
+    let secs = u32::try_from(wait.ms / 1000).unwrap();
+    let target = |breached| if breached { secs.checked_sub(1).unwrap() } else { secs };
+    let resolved = |first| if first { Resolution::FirstContact } else { Resolution::Resolved };
     let declared = (!value.is_empty()).then(|| (attribute.to_owned(), value));
     TicketFacts {
         segments: declared.into_iter().collect(),
@@ -116,8 +124,8 @@ fn facts(row: &Row, attribute: &str) -> TicketFacts {
         closed_at: end.filter(|_| !wait.assigned),
         fast_tracked: outcome(row, "y_pred"),
         triaged: None,
-        target_met: outcome(row, "sla_breached").map(|breached| !breached),
-        first_contact: outcome(row, "resolved_first_contact"),
+        target_secs: outcome(row, "sla_breached").map(target),
+        resolution: outcome(row, "resolved_first_contact").map(resolved),
         reassigned: outcome(row, "reassigned"),
         agent: None,
     }

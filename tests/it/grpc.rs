@@ -1,5 +1,6 @@
 //! The API over real connections: stories, errors, retries, streams, and other people's protocols.
 
+mod alarms;
 mod errors;
 mod policies;
 mod protocols;

@@ -100,6 +100,7 @@ impl Engine {
             let settings = WorkspaceSettings {
                 display_name: "Default".to_owned(),
                 segment_attributes: Vec::new(),
+                outcome_wait_secs: None,
             };
             self.make_workspace(&id, settings, None, self.clock.now(), &mut batch)?;
         }

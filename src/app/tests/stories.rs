@@ -95,8 +95,8 @@ async fn a_ticket_goes_its_way_and_leaves_its_record() {
 
     let facts = world.handle.facts(&default(), None, None).await.unwrap();
     let [fact] = facts.as_slice() else { panic!("{facts:?}") };
-    assert_eq!((fact.first_contact, fact.reassigned), (Some(true), Some(false)));
-    assert_eq!((fact.target_met, fact.fast_tracked), (Some(true), Some(false)));
+    assert_eq!((fact.first_contact(), fact.reassigned), (Some(true), Some(false)));
+    assert_eq!((fact.target_met(world.handle.now()), fact.fast_tracked), (Some(true), Some(false)));
     assert_eq!(fact.segments["region"], "north");
     let loads = world.handle.loads(&default()).await.unwrap();
     assert_eq!((loads[0].offered, loads[0].accepted, loads[0].completed), (1, 1, 1));
@@ -150,6 +150,7 @@ async fn workspaces_are_apart_and_made_once() {
         let settings = WorkspaceSettings {
             display_name: "Acme".to_owned(),
             segment_attributes: vec!["region".to_owned()],
+            outcome_wait_secs: None,
         };
         Command { workspace: acme.clone(), ..command(Action::CreateWorkspace(settings)) }
     };

@@ -78,6 +78,7 @@ impl Day {
         let settings = WorkspaceSettings {
             display_name: String::new(),
             segment_attributes: vec!["region".to_owned()],
+            outcome_wait_secs: None,
         };
         day.tell(Input::SetWorkspace { settings, expected: None });
         for name in SKILLS {

@@ -49,6 +49,7 @@ pub(super) async fn found(handle: &Handle, workspace: &WorkspaceId) {
     let settings = WorkspaceSettings {
         display_name: "A workspace".to_owned(),
         segment_attributes: vec!["age_band".to_owned()],
+        outcome_wait_secs: None,
     };
     act(handle, workspace, Action::CreateWorkspace(settings)).await;
     let agent = AgentId::new("ana").unwrap();

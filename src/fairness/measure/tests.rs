@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::ticket::Resolution::{FirstContact, Resolved};
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 
@@ -16,8 +17,8 @@ fn ticket(segments: &[(&str, &str)]) -> TicketFacts {
         closed_at: None,
         fast_tracked: None,
         triaged: None,
-        target_met: None,
-        first_contact: None,
+        target_secs: None,
+        resolution: None,
         reassigned: None,
         agent: None,
     }
@@ -126,7 +127,7 @@ fn first_contact_is_compared_by_its_own_sample() {
     let completed = |language, hits, count| -> Vec<_> {
         let mut tickets = read(language, 0, 30);
         for (index, ticket) in tickets.iter_mut().take(count).enumerate() {
-            ticket.first_contact = Some(index < hits);
+            ticket.resolution = Some(if index < hits { FirstContact } else { Resolved });
         }
         tickets
     };
@@ -140,12 +141,14 @@ fn first_contact_is_compared_by_its_own_sample() {
 fn what_is_not_known_of_a_ticket_is_left_out_of_that_rate_only() {
     let facts = [
         TicketFacts {
-            target_met: Some(true),
+            target_secs: Some(10),
+            assigned_at: Some(UnixMillis(10_000)),
             triaged: Some(false),
             ..ticket(&[("language", "en")])
         },
         TicketFacts {
-            target_met: Some(false),
+            target_secs: Some(10),
+            assigned_at: Some(UnixMillis(10_001)),
             reassigned: Some(true),
             ..ticket(&[("language", "en")])
         },
@@ -185,16 +188,19 @@ fn the_service_measures_count_every_ticket_once_by_status() {
 
 fn any_ticket() -> impl Strategy<Value = TicketFacts> {
     let flag = || proptest::option::of(any::<bool>());
+    let resolution = prop_oneof![Just(FirstContact), Just(Resolved)];
+    let resolution = proptest::option::of(resolution);
+    let target = proptest::option::of(0_u32..900);
     let time = || proptest::option::of(0_i64..900_000);
     let segment = proptest::option::of(prop::sample::select(vec!["en", "es", "de", ""]));
-    (segment, flag(), flag(), flag(), flag(), time(), time()).prop_map(
-        |(segment, fast_tracked, first_contact, reassigned, target_met, assigned, closed)| {
+    (segment, flag(), resolution, flag(), target, time(), time()).prop_map(
+        |(segment, fast_tracked, resolution, reassigned, target_secs, assigned, closed)| {
             let declared = segment.map(|value| ("language", value));
             TicketFacts {
                 fast_tracked,
-                first_contact,
+                resolution,
                 reassigned,
-                target_met,
+                target_secs,
                 assigned_at: assigned.map(UnixMillis),
                 closed_at: closed.map(UnixMillis),
                 ..ticket(declared.as_slice())

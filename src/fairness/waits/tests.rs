@@ -220,8 +220,8 @@ fn tickets_count_until_they_were_assigned_closed_or_until_now() {
         closed_at: None,
         fast_tracked: None,
         triaged: None,
-        target_met: None,
-        first_contact: None,
+        target_secs: None,
+        resolution: None,
         reassigned: None,
         agent: None,
     };

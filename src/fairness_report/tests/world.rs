@@ -49,7 +49,11 @@ impl World {
         let mut world =
             Self { state: State::default(), journal: Vec::new(), segments: Segments::new() };
         let segment_attributes = vec!["language".to_owned()];
-        let settings = WorkspaceSettings { display_name: String::new(), segment_attributes };
+        let settings = WorkspaceSettings {
+            display_name: String::new(),
+            segment_attributes,
+            outcome_wait_secs: None,
+        };
         world.tell(0, Input::SetWorkspace { settings, expected: None });
         for name in ["billing", "triage"] {
             let description = String::new();

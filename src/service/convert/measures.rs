@@ -88,7 +88,7 @@ fn load(load: LoadView) -> v1::AgentLoad {
     }
 }
 
-fn rate(rate: fairness::Rate) -> v1::Rate {
+pub(super) fn rate(rate: fairness::Rate) -> v1::Rate {
     let interval = rate.interval();
     v1::Rate {
         count: rate.count(),

@@ -1,5 +1,7 @@
 //! Workspaces and skills.
 
+use std::ops::RangeInclusive;
+
 use super::Check;
 use crate::{
     api::v1,
@@ -9,6 +11,10 @@ use crate::{
         limits,
     },
 };
+
+/// How long the fate of a ticket may be waited for; 0 is the default.
+const OUTCOME_WAIT_SECS: RangeInclusive<u32> =
+    limits::OUTCOME_WAIT_SECS_MIN..=limits::OUTCOME_WAIT_SECS_MAX;
 
 /// Takes a workspace's identifier and settings.
 pub(crate) fn settings(
@@ -26,7 +32,11 @@ pub(crate) fn settings(
         0..=limits::DISPLAY_NAME_CHARS_MAX,
     );
     let segment_attributes = segment_attributes(check, &workspace.segment_attributes);
-    Some((id?, WorkspaceSettings { display_name, segment_attributes }))
+    let outcome_wait_secs = match workspace.outcome_wait_secs {
+        0 => None,
+        secs => Some(check.range("workspace.outcome_wait_secs", secs, OUTCOME_WAIT_SECS)),
+    };
+    Some((id?, WorkspaceSettings { display_name, segment_attributes, outcome_wait_secs }))
 }
 
 fn segment_attributes(check: &mut Check, given: &[String]) -> Vec<String> {

@@ -22,6 +22,7 @@ use crate::store::{
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres_0001.sql"),
     include_str!("../migrations/postgres_0002_event_cursor.sql"),
+    include_str!("../migrations/postgres_0003_alarms.sql"),
 ];
 /// How long to try to reach the server.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
 //! What holds for a store on any engine.
 
 use super::*;
+use crate::domain::facts::TicketFacts;
 
 /// Makes a test of each function for each engine.
 macro_rules! on_each_engine {
@@ -152,21 +153,31 @@ fn facts_hold_treatment_and_segments_of_the_tickets_in_the_interval(location: &S
     });
     batch.received[2].payload.segments.clear();
     store.commit(&batch).unwrap();
-    let facts_at = |now: i64| {
-        let range = (Some(UnixMillis(2_000)), Some(UnixMillis(4_000)));
-        ask(&store, move |snapshot| {
-            facts(snapshot, &workspace(), range.0, range.1, UnixMillis(now))
-        })
-    };
-    let [second, third] = <[_; 2]>::try_from(facts_at(63_000)).unwrap();
+    let range = (Some(UnixMillis(2_000)), Some(UnixMillis(4_000)));
+    let found = ask(&store, move |snapshot| facts(snapshot, &workspace(), range.0, range.1));
+    let [second, third] = <[_; 2]>::try_from(found).unwrap();
+    let due = UnixMillis(63_000);
     assert_eq!(second.segments, BTreeMap::from([("region".to_owned(), "north".to_owned())]));
-    assert_eq!(second.target_met, Some(false), "assigned a second too late");
-    assert_eq!(second.first_contact, Some(true));
+    assert_eq!(second.target_met(due), Some(false), "assigned a second too late");
+    assert_eq!(second.first_contact(), Some(true));
     assert_eq!(second.reassigned, Some(true));
     assert_eq!(third.segments, BTreeMap::new());
-    assert_eq!((third.target_met, third.first_contact, third.reassigned), (None, None, None));
-    let third = facts_at(63_001).pop().unwrap();
-    assert_eq!(third.target_met, Some(false), "still waiting after its target");
+    assert_eq!((third.first_contact(), third.reassigned), (None, None));
+    assert_eq!(third.target_met(due), None);
+    let later = third.target_met(UnixMillis(63_001));
+    assert_eq!(later, Some(false), "still waiting after its target");
+
+    let after = |after: u64, limit: u32| {
+        ask(&store, move |snapshot| facts_after(snapshot, &workspace(), after, limit))
+    };
+    let numbers = |found: &[(u64, TicketFacts)]| -> Vec<u64> {
+        found.iter().map(|(number, _)| *number).collect()
+    };
+    assert_eq!(numbers(&after(0, 9)), [1, 2, 3, 4]);
+    let some = after(1, 2);
+    assert_eq!(numbers(&some), [2, 3], "a limit counts tickets, not segments");
+    assert_eq!((&some[0].1, &some[1].1), (&second, &third));
+    assert!(after(4, 9).is_empty());
 }
 
 fn a_decision_is_found_with_the_plan_and_model_in_force_before_it(location: &StoreOptions) {

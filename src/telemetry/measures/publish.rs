@@ -154,8 +154,8 @@ mod tests {
             closed_at: None,
             fast_tracked: Some(fast),
             triaged: Some(false),
-            target_met: None,
-            first_contact: None,
+            target_secs: None,
+            resolution: None,
             reassigned: None,
             agent: None,
         }
