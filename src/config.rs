@@ -88,6 +88,7 @@ pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Error>
 }
 
 fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
+    let measures = measures(reader);
     Config {
         store: store(reader, overrides),
         advertise: advertise(reader),
@@ -96,8 +97,8 @@ fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
             "none" => ModelChoice::None,
             directory => ModelChoice::Directory(directory.into()),
         },
-        server: server(reader, overrides),
-        measures: measures(reader),
+        server: server(reader, overrides, measures.shown_tickets_min),
+        measures,
         events: events(reader),
         log: log(reader),
     }
@@ -137,7 +138,7 @@ fn store(reader: &mut Reader, overrides: &Overrides) -> StoreOptions {
     }
 }
 
-fn server(reader: &mut Reader, overrides: &Overrides) -> ServerOptions {
+fn server(reader: &mut Reader, overrides: &Overrides, shown_tickets_min: u64) -> ServerOptions {
     let default = ServerOptions::default();
     let listen = reader.loopback("server.listen", default.listen);
     let listen = match overrides.listen {
@@ -172,6 +173,7 @@ fn server(reader: &mut Reader, overrides: &Overrides) -> ServerOptions {
         watch_streams_max,
         classify_calls_max,
         measure_calls_max,
+        shown_tickets_min,
         keepalive_interval_secs: secs("keepalive_interval_secs", default.keepalive_interval_secs),
         keepalive_timeout_secs: secs("keepalive_timeout_secs", default.keepalive_timeout_secs),
         shutdown_grace_secs: secs("shutdown_grace_secs", default.shutdown_grace_secs),
@@ -187,6 +189,12 @@ fn measures(reader: &mut Reader) -> MeasureOptions {
             "measures.group_tickets_min",
             default.group_tickets_min,
             2,
+            100_000,
+        ),
+        shown_tickets_min: reader.count(
+            "measures.shown_tickets_min",
+            default.shown_tickets_min,
+            1,
             100_000,
         ),
     }

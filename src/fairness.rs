@@ -18,6 +18,7 @@ pub mod betting;
 mod clusters;
 mod disparity;
 mod distributions;
+mod grouping;
 mod loads;
 mod means;
 mod measure;
@@ -30,6 +31,7 @@ pub mod watch;
 
 pub use clusters::{Cluster, clustered_interval};
 pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};
+pub use grouping::Grouping;
 pub use loads::{gini_index, jain_index, max_mean_ratio};
 pub use means::Mean;
 pub use measure::{

@@ -6,14 +6,13 @@
 //!
 //! - `case`, `reader`: what the journal says of each ticket and agent
 //! - `measures`: what is measured; `figures`: numbers that may be shown
-//! - `grouping`: whose tickets are compared; `evidence`: alarms; `waits`, `periods`: how long, and when
+//! - `evidence`: alarms; `waits`, `periods`: how long, and when
 //! - `report`: all of it as data
 //! - `rows`, `text`, `page`: for programs and for people
 
 mod case;
 mod evidence;
 mod figures;
-mod grouping;
 mod measures;
 mod page;
 mod periods;

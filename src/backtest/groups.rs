@@ -76,7 +76,7 @@ fn attribute_groups(measures: &AttributeMeasures, tickets_min: u64) -> Attribute
             tickets: segment.ticket_count,
             suppressed,
             wait_mean_seconds: shown(segment.wait.restricted_mean_secs),
-            fast_tracked: (!suppressed).then(|| segment.fast_tracked.into()),
+            fast_tracked: segment.fast_tracked.filter(|_| !suppressed).map(Into::into),
         };
         (segment.segment.clone(), measures)
     };

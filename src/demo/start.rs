@@ -62,6 +62,8 @@ pub(super) async fn start(model: Option<&Path>, keep: bool) -> Result<Running, E
     let server = Server::bind(service::Options {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_listen: None,
+        // These customers are made up.
+        shown_tickets_min: 1,
         shutdown_grace_secs: SHUTDOWN_GRACE_SECS,
         ..service::Options::default()
     })

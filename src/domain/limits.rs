@@ -22,6 +22,8 @@ pub const OUTCOME_WAIT_SECS_DEFAULT: u32 = 24 * 3600;
 pub const OUTCOME_WAIT_SECS_MIN: u32 = 3600;
 /// Longest such wait, in seconds (30 days).
 pub const OUTCOME_WAIT_SECS_MAX: u32 = 30 * 24 * 3600;
+/// Fewest tickets behind a number of a segment that is shown, where the configuration does not say.
+pub const SHOWN_TICKETS_MIN_DEFAULT: u64 = 10;
 /// Most groups of an attribute that are watched one by one; tickets of further ones are watched together.
 pub const WATCHED_GROUPS_MAX: usize = 64;
 /// Longest skill description, in characters.

@@ -1,8 +1,10 @@
 //! From the treatment of tickets to the measures of each segment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    Grouping,
+    audit::closed,
     disparity::{Group, below_four_fifths, disparity, ratio},
     rates::Rate,
     waits::{Wait, WaitCurve, WaitMeasures},
@@ -16,6 +18,8 @@ pub struct Options {
     pub attributes: Vec<String>,
     /// Fewest tickets behind a rate for its group to be compared; below 1 is taken as 1.
     pub group_tickets_min: u64,
+    /// Fewest tickets behind a number of a group that is there at all; 1 to show everything.
+    pub shown_tickets_min: u64,
     /// Horizon of the restricted mean wait, in seconds; finite, at least 0.
     pub horizon_secs: f64,
     /// Until when tickets that wait have waited.
@@ -29,20 +33,21 @@ impl Options {
     /// Horizon of the restricted mean wait when the caller does not say: one hour.
     pub const HORIZON_SECS_DEFAULT: f64 = 3600.0;
 
-    /// Returns the options with the default minimum and horizon.
+    /// Returns the options with the default minimum and horizon, and everything shown.
     #[must_use]
     pub fn new(attributes: Vec<String>, now: UnixMillis) -> Self {
         Self {
             attributes,
             group_tickets_min: Self::GROUP_TICKETS_MIN_DEFAULT,
+            shown_tickets_min: 1,
             horizon_secs: Self::HORIZON_SECS_DEFAULT,
             now,
         }
     }
 
     /// Returns whether there are enough tickets behind a rate to compare it.
-    fn enough(&self, rate: Rate) -> bool {
-        rate.count() >= self.group_tickets_min.max(1)
+    fn enough(&self, rate: Option<Rate>) -> bool {
+        rate.is_some_and(|rate| rate.count() >= self.group_tickets_min.max(1))
     }
 }
 
@@ -62,8 +67,10 @@ pub enum Verdict {
 pub struct AttributeMeasures {
     /// Attribute name.
     pub attribute: String,
-    /// Segments by value; empty when no ticket declares the attribute.
+    /// Segments by value, small ones together last; empty when no ticket declares the attribute.
     pub segments: Vec<SegmentMeasures>,
+    /// Values that were put together.
+    pub put_together_count: usize,
     /// Tickets that do not declare the attribute; they are in no segment.
     pub undeclared_count: u64,
     /// Lowest fast-track rate divided by the highest, over comparable groups; `None` below two
@@ -79,23 +86,23 @@ pub struct AttributeMeasures {
 /// group of which little has been read is not compared by the little.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentMeasures {
-    /// Value of the attribute.
+    /// Value of the attribute; empty for values of few tickets put together.
     pub segment: String,
     /// Tickets.
     pub ticket_count: u64,
     /// Whether there are enough read tickets to compare fast-tracking.
     pub enough_evidence: bool,
     /// Share of read tickets that were fast-tracked (head start above zero).
-    pub fast_tracked: Rate,
+    pub fast_tracked: Option<Rate>,
     /// Share of tickets that met their service-level target, among those where it is decided:
     /// assigned in time, assigned late, or not assigned although the target has passed.
-    pub target_met: Rate,
+    pub target_met: Option<Rate>,
     /// Share of completed tickets resolved at first contact.
-    pub first_contact: Rate,
+    pub first_contact: Option<Rate>,
     /// Share of assigned tickets that changed hands.
-    pub reassigned: Rate,
+    pub reassigned: Option<Rate>,
     /// Share of read tickets that went to triage.
-    pub triaged: Rate,
+    pub triaged: Option<Rate>,
     /// Waits.
     pub wait: WaitMeasures,
     /// Fast-track rate divided by the highest comparable group's; `None` when not comparable, or
@@ -152,41 +159,64 @@ pub fn measure_service(
 }
 
 fn measure_attribute(facts: &[TicketFacts], name: &str, options: &Options) -> AttributeMeasures {
-    let mut groups: BTreeMap<&str, Vec<&TicketFacts>> = BTreeMap::new();
-    let mut undeclared_count = 0;
-    for ticket in facts {
-        match ticket.segments.get(name).filter(|value| !value.is_empty()) {
-            Some(value) => groups.entry(value).or_default().push(ticket),
-            None => undeclared_count += 1,
-        }
-    }
+    let values: Vec<Option<&str>> = facts.iter().map(|ticket| declared(ticket, name)).collect();
+    let grouping = Grouping::of(&values, options.shown_tickets_min);
+    let groups = grouping.names.iter().zip(grouping.split(facts));
     let mut segments: Vec<_> = groups
-        .iter()
-        .map(|(segment, tickets)| measure_segment(segment, tickets, options))
+        .map(|(name, tickets)| {
+            measure_segment(name.as_deref().unwrap_or_default(), &tickets, options)
+        })
         .collect();
+    hide_few(&mut segments, options);
     let (disparity_ratio, verdict) = compare_fast_tracking(&mut segments, options);
     compare_first_contact(&mut segments, options);
     AttributeMeasures {
         attribute: name.to_owned(),
         segments,
-        undeclared_count,
+        put_together_count: grouping.put_together,
+        undeclared_count: facts.len() as u64 - grouping.declared(),
         disparity_ratio,
         verdict,
     }
 }
 
-/// Measures one segment on its own; comparing comes after.
+fn declared<'a>(ticket: &'a TicketFacts, attribute: &str) -> Option<&'a str> {
+    ticket.segments.get(attribute).map(String::as_str).filter(|value| !value.is_empty())
+}
+
+/// Takes back rates of few tickets, and those that would give them away.
+fn hide_few(segments: &mut [SegmentMeasures], options: &Options) {
+    let rates: [fn(&mut SegmentMeasures) -> &mut Option<Rate>; 5] = [
+        |segment| &mut segment.fast_tracked,
+        |segment| &mut segment.target_met,
+        |segment| &mut segment.first_contact,
+        |segment| &mut segment.reassigned,
+        |segment| &mut segment.triaged,
+    ];
+    for rate in rates {
+        let counts: Vec<u64> =
+            segments.iter_mut().map(|segment| rate(segment).map_or(0, Rate::count)).collect();
+        let together = vec![(0..counts.len()).collect()];
+        for place in closed(&counts, &together, options.shown_tickets_min, &BTreeSet::new()) {
+            *rate(&mut segments[place]) = None;
+        }
+    }
+    for segment in segments {
+        segment.enough_evidence = options.enough(segment.fast_tracked);
+    }
+}
+
+/// Measures one segment on its own; hiding and comparing come after.
 fn measure_segment(segment: &str, tickets: &[&TicketFacts], options: &Options) -> SegmentMeasures {
-    let fast_tracked = rate_of(tickets, |ticket| ticket.fast_tracked);
     SegmentMeasures {
         segment: segment.to_owned(),
         ticket_count: tickets.len() as u64,
-        enough_evidence: options.enough(fast_tracked),
-        fast_tracked,
-        target_met: rate_of(tickets, |ticket| ticket.target_met(options.now)),
-        first_contact: rate_of(tickets, TicketFacts::first_contact),
-        reassigned: rate_of(tickets, |ticket| ticket.reassigned),
-        triaged: rate_of(tickets, |ticket| ticket.triaged),
+        enough_evidence: false,
+        fast_tracked: Some(rate_of(tickets, |ticket| ticket.fast_tracked)),
+        target_met: Some(rate_of(tickets, |ticket| ticket.target_met(options.now))),
+        first_contact: Some(rate_of(tickets, TicketFacts::first_contact)),
+        reassigned: Some(rate_of(tickets, |ticket| ticket.reassigned)),
+        triaged: Some(rate_of(tickets, |ticket| ticket.triaged)),
         wait: wait_measures(tickets, options.horizon_secs, options.now),
         fast_track_ratio: None,
         first_contact_ratio: None,
@@ -204,8 +234,9 @@ fn compare_fast_tracking(
         return (None, Verdict::NotEnoughEvidence);
     };
     for segment in segments.iter_mut().filter(|segment| segment.enough_evidence) {
-        segment.fast_track_ratio = ratio(segment.fast_tracked, reference);
-        segment.below_four_fifths = below_four_fifths(segment.fast_tracked, reference);
+        segment.fast_track_ratio = segment.fast_tracked.and_then(|rate| ratio(rate, reference));
+        segment.below_four_fifths =
+            segment.fast_tracked.and_then(|rate| below_four_fifths(rate, reference));
     }
     let verdict = match below_four_fifths(lowest, reference) {
         Some(true) => Verdict::BelowFourFifths,
@@ -219,7 +250,7 @@ fn compare_first_contact(segments: &mut [SegmentMeasures], options: &Options) {
     let found = extremes(segments, options, |segment| segment.first_contact);
     let Some((_, reference)) = found else { return };
     for segment in segments.iter_mut().filter(|segment| options.enough(segment.first_contact)) {
-        segment.first_contact_ratio = ratio(segment.first_contact, reference);
+        segment.first_contact_ratio = segment.first_contact.and_then(|rate| ratio(rate, reference));
     }
 }
 
@@ -227,12 +258,12 @@ fn compare_first_contact(segments: &mut [SegmentMeasures], options: &Options) {
 fn extremes(
     segments: &[SegmentMeasures],
     options: &Options,
-    rate: impl Fn(&SegmentMeasures) -> Rate,
+    rate: impl Fn(&SegmentMeasures) -> Option<Rate>,
 ) -> Option<(Rate, Rate)> {
     let comparable: Vec<_> = segments
         .iter()
-        .map(|segment| Group { name: &segment.segment, rate: rate(segment) })
-        .filter(|group| options.enough(group.rate))
+        .filter(|segment| options.enough(rate(segment)))
+        .filter_map(|segment| Some(Group { name: &segment.segment, rate: rate(segment)? }))
         .collect();
     let found = disparity(&comparable).filter(|found| found.group_count >= 2)?;
     Some((found.lowest.rate, found.highest.rate))

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::{case::Case, grouping::Grouping, measures::SHARES};
+use super::{case::Case, measures::SHARES};
 use crate::{
     domain::time::UnixMillis,
     fairness::{
-        Ends, Rate,
+        Ends, Grouping, Rate,
         alarms::{Monitor, Standing, State, Treated, overall},
     },
 };

@@ -8,7 +8,6 @@ use super::{
     case::Case,
     evidence::{Comparison, Evidence, evidence},
     figures::{Figure, shown},
-    grouping::Grouping,
     measures::{AVERAGES, SHARES, Share},
     periods::{Gaps, Periods, gaps},
     reader::Record,
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     backtest::{Equity, equity},
     domain::{id::TicketId, time::UnixMillis},
-    fairness::{Mean, Rate, alarms::DIFFERENCE_TOLERATED},
+    fairness::{Grouping, Mean, Rate, alarms::DIFFERENCE_TOLERATED},
 };
 
 /// Segment values by ticket and attribute. They are measured by, and by nothing else.

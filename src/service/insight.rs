@@ -27,6 +27,8 @@ const GROUP_TICKETS: std::ops::RangeInclusive<u32> = 2..=100_000;
 #[derive(Clone)]
 pub(crate) struct Insight {
     pub(crate) handle: Handle,
+    /// Fewest tickets behind a number of a segment that is shown.
+    pub(crate) shown_tickets_min: u64,
     /// Turns true when streams must end.
     pub(crate) draining: watch::Receiver<bool>,
     /// Seats for StreamAlarms streams.
@@ -127,13 +129,16 @@ impl Insight {
         let facts = self.handle.facts(&context.workspace, start, end).await?;
         let now = self.handle.now();
         let ticket_count = facts.len() as u64;
-        let options = Options { group_tickets_min, ..Options::new(attributes, now) };
+        let shown_tickets_min = self.shown_tickets_min;
+        let options =
+            Options { group_tickets_min, shown_tickets_min, ..Options::new(attributes, now) };
         let measured = apart(move || fairness::measure(&facts, &options)).await?;
         Ok(v1::GetBiasMetricsResponse {
             attributes: measured.into_iter().map(convert::attribute_measures).collect(),
             ticket_count,
             measure_time: Some(convert::timestamp(now)),
             group_tickets_min: u32::try_from(group_tickets_min).unwrap_or(u32::MAX),
+            shown_tickets_min: u32::try_from(shown_tickets_min).unwrap_or(u32::MAX),
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::domain::limits::SHOWN_TICKETS_MIN_DEFAULT;
+
 /// How the server listens. Every number is a bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -21,6 +23,8 @@ pub struct Options {
     pub classify_calls_max: usize,
     /// Most calls of `GetBiasMetrics`, `GetFairnessEvidence` and `GetServiceMeasures` at once.
     pub measure_calls_max: usize,
+    /// Fewest tickets behind a number of a segment that `GetBiasMetrics` shows; 1 to show everything.
+    pub shown_tickets_min: u64,
     /// After so many silent seconds a connection is asked whether it lives.
     pub keepalive_interval_secs: u64,
     /// After so many seconds without an answer to that it is closed.
@@ -42,6 +46,7 @@ impl Default for Options {
             watch_streams_max: 4_096,
             classify_calls_max: 64,
             measure_calls_max: 4,
+            shown_tickets_min: SHOWN_TICKETS_MIN_DEFAULT,
             keepalive_interval_secs: 20,
             keepalive_timeout_secs: 10,
             shutdown_grace_secs: 20,

@@ -278,6 +278,7 @@ fn routes(
     };
     let insight = Insight {
         handle: handle(),
+        shown_tickets_min: options.shown_tickets_min,
         draining: draining(),
         streams: Admission::new("alarm streams", options.watch_streams_max),
         measures: Admission::new("measures", options.measure_calls_max),

@@ -1,7 +1,7 @@
 //! Measures fairness again and again, for metrics, logs and alarms, and whether somebody is there for every need.
 //!
 //! A group below the minimum shows no number, only that there is not enough evidence; one so small
-//! that it could be a single person is not even named. Logs never name a segment's value.
+//! that it could be a single person is put together with others and not even named. Logs never name a segment's value.
 
 mod publish;
 mod unstaffed;
@@ -17,7 +17,10 @@ use tokio::time::Instant;
 use self::{publish::Published, unstaffed::Alarm, watching::Watching};
 use crate::{
     app::{Error, Handle, PageRequest, WorkspaceView},
-    domain::{id::WorkspaceId, limits::PAGE_SIZE_MAX},
+    domain::{
+        id::WorkspaceId,
+        limits::{PAGE_SIZE_MAX, SHOWN_TICKETS_MIN_DEFAULT},
+    },
     fairness::{self, AttributeMeasures, Verdict},
 };
 
@@ -31,12 +34,14 @@ pub struct Options {
     pub interval_secs: u64,
     /// Fewest tickets a group needs to be compared.
     pub group_tickets_min: u64,
+    /// Fewest tickets behind a number of a segment that is published.
+    pub shown_tickets_min: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let group_tickets_min = fairness::Options::GROUP_TICKETS_MIN_DEFAULT;
-        Self { interval_secs: 15, group_tickets_min }
+        Self { interval_secs: 15, group_tickets_min, shown_tickets_min: SHOWN_TICKETS_MIN_DEFAULT }
     }
 }
 
@@ -105,6 +110,7 @@ impl Monitor {
         let facts = self.handle.facts(&workspace, None, None).await?;
         let options = fairness::Options {
             group_tickets_min: self.options.group_tickets_min,
+            shown_tickets_min: self.options.shown_tickets_min,
             ..fairness::Options::new(settings.segment_attributes, self.handle.now())
         };
         let measure = move || fairness::measure(&facts, &options);

@@ -139,6 +139,8 @@ impl TestServer {
             listen: free,
             admin_listen: Some(free),
             shutdown_grace_secs: 2,
+            // Stories have few tickets.
+            shown_tickets_min: 1,
             ..Options::default()
         };
         Builder { options, model: Some(Arc::new(Keywords)) }
@@ -160,7 +162,11 @@ impl TestServer {
             clock: Arc::new(SystemClock),
         };
         let handle = app::start(parts).await.unwrap();
-        let often = telemetry::measures::Options { interval_secs: 1, group_tickets_min: 2 };
+        let often = telemetry::measures::Options {
+            interval_secs: 1,
+            group_tickets_min: 2,
+            shown_tickets_min: 1,
+        };
         tokio::spawn(telemetry::measures::run(handle.clone(), often));
         let (address, admin) = (server.address(), server.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();

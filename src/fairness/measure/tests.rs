@@ -98,7 +98,7 @@ fn tickets_nobody_has_read_are_no_evidence_about_fast_tracking() {
     let facts = [read("en", 10, 30), read("es", 1, 2), unread].concat();
     let measures = language_of(&facts, 30);
     let es = &measures.segments[1];
-    assert_eq!((es.ticket_count, es.fast_tracked.count()), (52, 2));
+    assert_eq!((es.ticket_count, es.fast_tracked.unwrap().count()), (52, 2));
     assert!(!es.enough_evidence);
     assert_eq!(measures.verdict, Verdict::NotEnoughEvidence);
 }
@@ -155,7 +155,7 @@ fn what_is_not_known_of_a_ticket_is_left_out_of_that_rate_only() {
         ticket(&[("language", "en")]),
     ];
     let segment = language_of(&facts, 30).segments.remove(0);
-    let counts = |rate: Rate| (rate.hits(), rate.count());
+    let counts = |rate: Option<Rate>| rate.map(|rate| (rate.hits(), rate.count())).unwrap();
     assert_eq!(segment.ticket_count, 3);
     assert_eq!(counts(segment.target_met), (1, 2));
     assert_eq!(counts(segment.triaged), (0, 1));
@@ -220,7 +220,7 @@ proptest! {
         for segment in &measures.segments {
             let wait = &segment.wait;
             prop_assert_eq!(wait.assigned_count + wait.censored_count, segment.ticket_count);
-            prop_assert!(segment.fast_tracked.count() <= segment.ticket_count);
+            prop_assert!(segment.fast_tracked.unwrap().count() <= segment.ticket_count);
         }
         let total: u64 = measure_service(&facts, 60.0, NOW).statuses.values().sum();
         prop_assert_eq!(total, facts.len() as u64);
@@ -272,6 +272,69 @@ proptest! {
             let alone: Vec<_> = facts.iter().filter(own).cloned().collect();
             let measures = language_of(&alone, u64::MAX);
             prop_assert_eq!(&measures.segments[..], &[segment][..]);
+        }
+    }
+}
+
+fn shown(facts: &[TicketFacts]) -> AttributeMeasures {
+    measure(facts, &Options { shown_tickets_min: 10, ..options(2) }).remove(0)
+}
+
+#[test]
+fn small_segments_are_put_together_and_rates_of_few_tickets_are_absent() {
+    let measures = shown(&[read("de", 3, 30), read("en", 2, 12), read("es", 1, 4)].concat());
+    let names: Vec<&str> = measures.segments.iter().map(|one| one.segment.as_str()).collect();
+    // Alone, es would be all less de and en.
+    assert_eq!((names, measures.put_together_count), (vec!["de", ""], 2));
+    assert_eq!(measures.segments[1].ticket_count, 16);
+    assert_eq!(measures.segments[1].fast_tracked, Some(Rate::counted(3, 13)));
+
+    let completed = |language, count| {
+        let mut tickets = read(language, 0, 30);
+        tickets.iter_mut().take(count).for_each(|ticket| ticket.resolution = Some(FirstContact));
+        tickets
+    };
+    let facts = [completed("de", 20), completed("en", 12), completed("es", 3)].concat();
+    let measures = shown(&facts);
+    let rates: Vec<_> = measures.segments.iter().map(|one| one.first_contact).collect();
+    assert_eq!(rates, [Some(Rate::counted(20, 0)), None, None]);
+    // With one comparable rate left there is no ratio that would tell another.
+    assert!(measures.segments.iter().all(|one| one.first_contact_ratio.is_none()));
+    assert!(measures.segments.iter().all(|one| one.fast_tracked.is_some()));
+}
+
+/// Fewest unknown tickets that must hide behind what is shown and the sum of all.
+fn assert_hidden(rates: &[Option<Rate>], total: u64) {
+    let known = rates.iter().flatten().filter(|rate| rate.count() > 0);
+    assert!(known.clone().all(|rate| rate.count() >= 10));
+    let rest = total - known.map(|rate| rate.count()).sum::<u64>();
+    let hidden = rates.iter().filter(|rate| rate.is_none()).count();
+    let all_hidden = rates.iter().all(|rate| rate.is_none_or(|rate| rate.count() == 0));
+    assert!(hidden == 0 && rest == 0 || hidden >= 2 && rest >= 10 || all_hidden, "{rates:?}");
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_hidden_follows_from_what_is_shown(
+        facts in prop::collection::vec(any_ticket(), 0..150),
+    ) {
+        let measures = shown(&facts);
+        let of_all: fn(&TicketFacts) -> bool =
+            |ticket| ticket.segments.get("language").is_some_and(|value| !value.is_empty());
+        let declared: Vec<&TicketFacts> = facts.iter().filter(|ticket| of_all(ticket)).collect();
+        let count = |known: fn(&TicketFacts) -> bool| {
+            declared.iter().filter(|ticket| known(ticket)).count() as u64
+        };
+        let rates = |rate: fn(&SegmentMeasures) -> Option<Rate>| -> Vec<Option<Rate>> {
+            measures.segments.iter().map(rate).collect()
+        };
+        assert_hidden(&rates(|one| one.fast_tracked), count(|one| one.fast_tracked.is_some()));
+        assert_hidden(&rates(|one| one.reassigned), count(|one| one.reassigned.is_some()));
+        assert_hidden(&rates(|one| one.first_contact), count(|one| one.resolution.is_some()));
+        assert_hidden(&rates(|one| one.target_met), count(|one| one.target_met(NOW).is_some()));
+        let named = measures.segments.iter().filter(|one| !one.segment.is_empty());
+        for segment in named {
+            prop_assert!(segment.ticket_count >= 10);
         }
     }
 }

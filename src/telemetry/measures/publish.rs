@@ -9,8 +9,6 @@ use crate::{
 
 /// Most segments of an attribute that are published, the largest first.
 const SEGMENTS_MAX: usize = 50;
-/// Fewest tickets of a segment that is named: fewer may be one person's.
-const NAMED_TICKETS_MIN: u64 = 5;
 
 /// What was published, so that what is no longer measured can be taken back.
 #[derive(Debug, Default)]
@@ -23,7 +21,9 @@ impl Published {
     pub(super) fn publish(&mut self, workspace: &WorkspaceId, measures: &AttributeMeasures) {
         attribute_gauges(workspace, measures);
         let named = named(&measures.segments);
-        let hidden = measures.segments.len() - named.len();
+        let together = measures.put_together_count;
+        let apart = measures.segments.len() - usize::from(together > 0);
+        let hidden = apart - named.len() + together;
         set(workspace, &measures.attribute, "evenhand_bias_hidden_segments", Some(count(hidden)));
         for segment in &named {
             segment_gauges(workspace, &measures.attribute, segment);
@@ -37,10 +37,9 @@ impl Published {
     }
 }
 
-/// Returns the segments to publish: the largest, by name among equals.
+/// Returns the segments to publish: the largest, by name among equals. Those put together have no name.
 fn named(segments: &[SegmentMeasures]) -> Vec<&SegmentMeasures> {
-    let mut named: Vec<_> =
-        segments.iter().filter(|segment| segment.ticket_count >= NAMED_TICKETS_MIN).collect();
+    let mut named: Vec<_> = segments.iter().filter(|segment| !segment.segment.is_empty()).collect();
     named.sort_by(|a, b| (b.ticket_count, &a.segment).cmp(&(a.ticket_count, &b.segment)));
     named.truncate(SEGMENTS_MAX);
     named
@@ -113,9 +112,9 @@ const NUMBERS: [&str; 11] = [
 ];
 
 fn numbers(segment: &SegmentMeasures) -> impl Iterator<Item = (&'static str, Option<f64>)> {
-    let fast_tracked = segment.fast_tracked.interval();
+    let fast_tracked = segment.fast_tracked.and_then(Rate::interval);
     let tickets = usize::try_from(segment.ticket_count).unwrap_or(usize::MAX);
-    let share = Rate::value;
+    let share = |rate: Option<Rate>| rate.and_then(Rate::value);
     NUMBERS.into_iter().zip([
         Some(count(tickets)),
         share(segment.fast_tracked),
@@ -166,7 +165,10 @@ mod tests {
             .iter()
             .flat_map(|(plan, tickets)| (0..*tickets).map(|index| ticket(plan, index % 2 == 0)))
             .collect();
-        let options = Options::new(vec!["plan".to_owned()], UnixMillis(60_000));
+        let options = Options {
+            shown_tickets_min: 10,
+            ..Options::new(vec!["plan".to_owned()], UnixMillis(60_000))
+        };
         let measures = fairness::measure(&facts, &options).remove(0);
         let recorder = PrometheusBuilder::new().build_recorder();
         let workspace = WorkspaceId::new("acme").unwrap();
@@ -176,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_small_group_shows_no_number_and_a_tiny_one_no_name() {
-        let text = rendered(&mut Published::default(), &[("gold", 40), ("silver", 12), ("jo", 2)]);
+        let groups = [("gold", 40), ("silver", 12), ("jo", 5), ("al", 6)];
+        let text = rendered(&mut Published::default(), &groups);
         let line = |name: &str, segment: &str| {
             let labels = format!("workspace=\"acme\",attribute=\"plan\",segment=\"{segment}\"");
             let start = format!("{name}{{{labels}}} ");
@@ -188,9 +191,11 @@ mod tests {
         for gauge in NUMBERS {
             assert_eq!(line(gauge, "silver").unwrap(), "NaN", "{gauge}");
         }
-        assert!(!text.contains("segment=\"jo\""), "{text}");
+        for name in ["jo", "al", ""] {
+            assert!(!text.contains(&format!("segment=\"{name}\"")), "{text}");
+        }
         assert!(
-            text.contains("evenhand_bias_hidden_segments{workspace=\"acme\",attribute=\"plan\"} 1")
+            text.contains("evenhand_bias_hidden_segments{workspace=\"acme\",attribute=\"plan\"} 2")
         );
     }
 

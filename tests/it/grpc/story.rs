@@ -229,3 +229,33 @@ async fn a_restarted_server_goes_on_where_it_was() {
     desk.complete(&ticket.ticket_id).await.unwrap();
     server.stop().await;
 }
+
+#[tokio::test]
+async fn segments_of_few_customers_have_no_numbers() {
+    let server =
+        TestServer::builder().options(|options| options.shown_tickets_min = 10).start().await;
+    server.declare_segments(&["age_band"]).await;
+    let mut tickets = server.tickets().await;
+    for number in 0..24 {
+        let mut ticket = new_ticket("where is my refund?");
+        let segment = if number < 21 { "18-64" } else { "65+" };
+        ticket.segments.insert("age_band".to_owned(), segment.to_owned());
+        let ticket = Some(ticket);
+        let request = v1::SubmitTicketRequest {
+            ticket,
+            wait_for_reading: true,
+            ..v1::SubmitTicketRequest::default()
+        };
+        tickets.submit_ticket(request).await.unwrap();
+    }
+    let request = v1::GetBiasMetricsRequest::default();
+    let bias = server.insight().await.get_bias_metrics(request).await.unwrap().into_inner();
+    assert_eq!((bias.ticket_count, bias.shown_tickets_min), (24, 10));
+    let [together] = bias.attributes[0].segments.as_slice() else { panic!("{bias:?}") };
+    // Beside 65+, nobody else may be told apart either: it would be all the others.
+    assert_eq!((together.segment.as_str(), together.ticket_count), ("", 24));
+    assert_eq!(bias.attributes[0].put_together_count, 2);
+    assert_eq!(together.fast_tracked.unwrap().count, 24);
+    assert!(together.target_met.unwrap().count == 0 && together.first_contact.unwrap().count == 0);
+    server.stop().await;
+}

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{domain::limits::ACCUMULATED_SEGMENTS_MAX, fairness::audit::closed};
+use super::audit::closed;
+use crate::domain::limits::ACCUMULATED_SEGMENTS_MAX;
 
 /// The groups of one attribute.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Grouping {
+pub struct Grouping {
     /// Values by name; `None`, the last if it is there, for small groups together.
-    pub(super) names: Vec<Option<String>>,
+    pub names: Vec<Option<String>>,
     /// The group of each ticket; `None` where the attribute is not declared.
-    pub(super) members: Vec<Option<usize>>,
+    pub members: Vec<Option<usize>>,
     /// Values that were put together.
-    pub(super) put_together: usize,
+    pub put_together: usize,
 }
 
 impl Grouping {
@@ -21,7 +22,8 @@ impl Grouping {
     /// Values of fewer than `tickets_min` tickets become one group, with further ones until it follows
     /// from the total that there are several, and `tickets_min` tickets, in it. From then on it is treated
     /// as any other group is. Of very many values the largest are kept apart.
-    pub(super) fn of(values: &[Option<&str>], tickets_min: u64) -> Self {
+    #[must_use]
+    pub fn of(values: &[Option<&str>], tickets_min: u64) -> Self {
         let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
         for value in values.iter().flatten() {
             *sizes.entry(value).or_default() += 1;
@@ -42,7 +44,8 @@ impl Grouping {
     }
 
     /// Returns the items of each group.
-    pub(super) fn split<'a, T>(&self, items: &'a [T]) -> Vec<Vec<&'a T>> {
+    #[must_use]
+    pub fn split<'a, T>(&self, items: &'a [T]) -> Vec<Vec<&'a T>> {
         let mut groups: Vec<Vec<&T>> = vec![Vec::new(); self.names.len()];
         for (item, member) in items.iter().zip(&self.members) {
             if let Some(group) = member.and_then(|place| groups.get_mut(place)) {
@@ -53,7 +56,8 @@ impl Grouping {
     }
 
     /// Returns how many tickets declare the attribute.
-    pub(super) fn declared(&self) -> u64 {
+    #[must_use]
+    pub fn declared(&self) -> u64 {
         self.members.iter().flatten().count() as u64
     }
 }
