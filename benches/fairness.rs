@@ -88,6 +88,7 @@ fn count() {
                 target_breached: Some(draws.random_bool(0.1)),
                 reassigned: Some(draws.random_bool(0.1)),
                 first_contact: Some(draws.random_bool(0.7)),
+                triaged: Some(draws.random_bool(0.1)),
                 wait: Some((draws.random_range(0..4_000_000), draws.random_bool(0.95))),
             };
             (values, seen)

@@ -16,6 +16,7 @@ pub mod alarms;
 pub mod audit;
 pub mod betting;
 mod clusters;
+mod counted;
 mod disparity;
 mod distributions;
 mod grouping;
@@ -30,6 +31,7 @@ mod waits;
 pub mod watch;
 
 pub use clusters::{Cluster, clustered_interval};
+pub use counted::{Span, Waiting, measure_counts};
 pub use disparity::{Disparity, Group, below_four_fifths, disparity, ratio};
 pub use grouping::Grouping;
 pub use loads::{gini_index, jain_index, max_mean_ratio};

@@ -54,5 +54,7 @@ pub use options::StoreOptions;
 pub use postgres::Options as PostgresOptions;
 pub use readers::{Readers, Snapshot};
 pub use states::{StatePart, newest_state, state_before};
-pub use tickets::{StoredTicket, TicketQuery, facts, facts_after, payload, texts, ticket, tickets};
+pub use tickets::{
+    StoredTicket, TicketQuery, facts, facts_after, facts_of, payload, texts, ticket, tickets,
+};
 pub use writer::{Durable, Recovered, Store};

@@ -395,6 +395,21 @@ impl Handle {
         .await
     }
 
+    /// Returns the numbers and the facts of tickets, by ascending numbers; those there are not are left out.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceUnknown`], [`Error::Store`].
+    pub async fn facts_of(
+        &self,
+        workspace: &WorkspaceId,
+        numbers: Vec<u64>,
+    ) -> Result<Vec<(u64, TicketFacts)>, Error> {
+        self.read(workspace, move |snapshot, workspace| {
+            store::facts_of(snapshot, workspace, &numbers)
+        })
+        .await
+    }
+
     /// Returns which alarms are open, and from when on evidence counts anew.
     ///
     /// # Errors

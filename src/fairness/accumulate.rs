@@ -11,7 +11,9 @@ pub use self::{
     cell::Tally,
     grid::{GRID_GROWTH, WaitGrid},
 };
+use super::waits::Wait;
 use crate::domain::{
+    facts::TicketFacts,
     limits::{ACCUMULATED_SEGMENTS_MAX, ACCUMULATED_WINDOWS_MAX},
     time::UnixMillis,
 };
@@ -34,8 +36,29 @@ pub struct Observation {
     pub reassigned: Option<bool>,
     /// Whether it was resolved at first contact.
     pub first_contact: Option<bool>,
+    /// Whether it was sent to people who triage.
+    pub triaged: Option<bool>,
     /// How long it waited in milliseconds, and whether it was assigned then.
     pub wait: Option<(u64, bool)>,
+}
+
+impl Observation {
+    /// Returns all that is known of a ticket. Its wait is known once it is over.
+    #[must_use]
+    pub fn of(ticket: &TicketFacts, now: UnixMillis) -> Self {
+        let is_over = ticket.assigned_at.is_some() || ticket.closed_at.is_some();
+        let wait = Wait::of(ticket, now);
+        Self {
+            arrived: true,
+            selected: ticket.fast_tracked,
+            labelled: None,
+            target_breached: ticket.target_met(now).map(|met| !met),
+            reassigned: ticket.reassigned,
+            first_contact: ticket.first_contact(),
+            triaged: ticket.triaged,
+            wait: is_over.then_some((wait.ms, wait.assigned)),
+        }
+    }
 }
 
 /// What is counted.
@@ -119,6 +142,24 @@ impl Accumulator {
         self.apply(values, received_at, seen, -1);
     }
 
+    /// Lets time pass, so that windows go though nothing comes.
+    pub fn pass(&mut self, now: UnixMillis) {
+        let window = now.0.div_euclid(self.plan.window_ms.max(1));
+        if window > self.newest {
+            self.newest = window;
+            let oldest = self.oldest();
+            for grouping in &mut self.groupings {
+                grouping.all().for_each(|cell| cell.forget_before(oldest));
+            }
+        }
+    }
+
+    /// Returns when the oldest window that is kept begins.
+    #[must_use]
+    pub fn oldest_kept(&self) -> UnixMillis {
+        UnixMillis(self.oldest().saturating_mul(self.plan.window_ms.max(1)))
+    }
+
     /// Adds all that another accumulator of the same plan has counted; another plan adds nothing.
     pub fn merge(&mut self, other: &Self) {
         if self.plan != other.plan {
@@ -145,21 +186,15 @@ impl Accumulator {
         named.map(|(name, cell)| cell.segment(name)).chain(beyond.map(|cell| cell.segment("")))
     }
 
-    /// Returns the counts of tickets that do not declare an attribute, or one of an intersection.
+    /// Returns the counts of tickets that do not declare an attribute, or one of an intersection; without a name.
     #[must_use]
-    pub fn undeclared(&self, grouping: usize) -> Option<&Tally> {
-        self.groupings.get(grouping).map(|found| &found.undeclared.since_start)
+    pub fn undeclared(&self, grouping: usize) -> Option<Segment<'_>> {
+        self.groupings.get(grouping).map(|found| found.undeclared.segment(""))
     }
 
     fn apply(&mut self, values: &[&str], at: UnixMillis, seen: &Observation, sign: i64) {
+        self.pass(at);
         let window = at.0.div_euclid(self.plan.window_ms.max(1));
-        if window > self.newest {
-            self.newest = window;
-            let oldest = self.oldest();
-            for grouping in &mut self.groupings {
-                grouping.all().for_each(|cell| cell.forget_before(oldest));
-            }
-        }
         let kept = (window >= self.oldest()).then_some(window);
         // The place of the wait is the same in all of them, and looked up once.
         let change = cell::Change::new(seen, sign);

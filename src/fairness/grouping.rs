@@ -29,7 +29,7 @@ impl Grouping {
             *sizes.entry(value).or_default() += 1;
         }
         let counts: Vec<u64> = sizes.values().copied().collect();
-        let hidden = closed(&counts, &[(0..counts.len()).collect()], tickets_min, &beyond(&counts));
+        let hidden = put_together(&counts, tickets_min);
         let apart = sizes.keys().enumerate().filter(|(place, _)| !hidden.contains(place));
         let apart: Vec<&str> = apart.map(|(_, name)| *name).collect();
         let together = apart.len();
@@ -60,6 +60,11 @@ impl Grouping {
     pub fn declared(&self) -> u64 {
         self.members.iter().flatten().count() as u64
     }
+}
+
+/// Returns the places of groups, by their tickets, that are put together: see [`Grouping::of`].
+pub(super) fn put_together(counts: &[u64], tickets_min: u64) -> BTreeSet<usize> {
+    closed(counts, &[(0..counts.len()).collect()], tickets_min, &beyond(counts))
 }
 
 /// Returns the places of all but the largest counts; of equal ones the first are kept.

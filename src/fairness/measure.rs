@@ -116,6 +116,26 @@ pub struct SegmentMeasures {
     pub below_four_fifths: Option<bool>,
 }
 
+impl SegmentMeasures {
+    /// Returns the measures of a segment of which only its waits are known.
+    pub(super) fn new(segment: String, ticket_count: u64, wait: WaitMeasures) -> Self {
+        Self {
+            segment,
+            ticket_count,
+            enough_evidence: false,
+            fast_tracked: None,
+            target_met: None,
+            first_contact: None,
+            reassigned: None,
+            triaged: None,
+            wait,
+            fast_track_ratio: None,
+            first_contact_ratio: None,
+            below_four_fifths: None,
+        }
+    }
+}
+
 /// The measures of all tickets together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceMeasures {
@@ -162,19 +182,32 @@ fn measure_attribute(facts: &[TicketFacts], name: &str, options: &Options) -> At
     let values: Vec<Option<&str>> = facts.iter().map(|ticket| declared(ticket, name)).collect();
     let grouping = Grouping::of(&values, options.shown_tickets_min);
     let groups = grouping.names.iter().zip(grouping.split(facts));
-    let mut segments: Vec<_> = groups
+    let segments: Vec<_> = groups
         .map(|(name, tickets)| {
             measure_segment(name.as_deref().unwrap_or_default(), &tickets, options)
         })
         .collect();
+    let undeclared_count = facts.len() as u64 - grouping.declared();
+    compared(name, segments, (grouping.put_together, undeclared_count), options)
+}
+
+/// Hides what must not be shown of segments, and compares what is left.
+///
+/// - `counts`: values that were put together, and tickets without one.
+pub(super) fn compared(
+    attribute: &str,
+    mut segments: Vec<SegmentMeasures>,
+    (put_together_count, undeclared_count): (usize, u64),
+    options: &Options,
+) -> AttributeMeasures {
     hide_few(&mut segments, options);
     let (disparity_ratio, verdict) = compare_fast_tracking(&mut segments, options);
     compare_first_contact(&mut segments, options);
     AttributeMeasures {
-        attribute: name.to_owned(),
+        attribute: attribute.to_owned(),
         segments,
-        put_together_count: grouping.put_together,
-        undeclared_count: facts.len() as u64 - grouping.declared(),
+        put_together_count,
+        undeclared_count,
         disparity_ratio,
         verdict,
     }
@@ -209,18 +242,16 @@ fn hide_few(segments: &mut [SegmentMeasures], options: &Options) {
 /// Measures one segment on its own; hiding and comparing come after.
 fn measure_segment(segment: &str, tickets: &[&TicketFacts], options: &Options) -> SegmentMeasures {
     SegmentMeasures {
-        segment: segment.to_owned(),
-        ticket_count: tickets.len() as u64,
-        enough_evidence: false,
         fast_tracked: Some(rate_of(tickets, |ticket| ticket.fast_tracked)),
         target_met: Some(rate_of(tickets, |ticket| ticket.target_met(options.now))),
         first_contact: Some(rate_of(tickets, TicketFacts::first_contact)),
         reassigned: Some(rate_of(tickets, |ticket| ticket.reassigned)),
         triaged: Some(rate_of(tickets, |ticket| ticket.triaged)),
-        wait: wait_measures(tickets, options.horizon_secs, options.now),
-        fast_track_ratio: None,
-        first_contact_ratio: None,
-        below_four_fifths: None,
+        ..SegmentMeasures::new(
+            segment.to_owned(),
+            tickets.len() as u64,
+            wait_measures(tickets, options.horizon_secs, options.now),
+        )
     }
 }
 

@@ -47,6 +47,24 @@ impl From<Wait> for Elapsed {
     }
 }
 
+/// How many tickets waited so long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    /// As [`Elapsed::secs`].
+    pub(super) secs: f64,
+    /// Of these, assigned then.
+    pub(super) assigned: u64,
+    /// Of these, last seen waiting then.
+    pub(super) censored: u64,
+}
+
+impl From<Elapsed> for Counted {
+    fn from(wait: Elapsed) -> Self {
+        let assigned = u64::from(wait.assigned);
+        Self { secs: wait.secs, assigned, censored: 1 - assigned }
+    }
+}
+
 /// The share of tickets that waits longer than a time, estimated by Kaplan and Meier.
 ///
 /// `S(t) = Π (1 - dᵢ / nᵢ)` over the times `tᵢ ≤ t` at which tickets were assigned: `dᵢ` of the `nᵢ`
@@ -80,15 +98,17 @@ impl WaitCurve {
         waits.into_iter().map(Elapsed::from).collect()
     }
 
-    fn of(mut waits: Vec<Elapsed>) -> Self {
-        waits.sort_unstable_by(|a, b| a.secs.total_cmp(&b.secs));
-        let mut at_risk = waits.len();
+    /// Estimates the curve of waits that were counted by their length; the order does not matter.
+    pub(super) fn of(mut counts: Vec<Counted>) -> Self {
+        counts.sort_unstable_by(|a, b| a.secs.total_cmp(&b.secs));
+        let all: u64 = counts.iter().map(|count| count.assigned + count.censored).sum();
+        let mut at_risk = all;
         // Between censored tickets the fractions cancel: S = survival · at_risk / at_risk then.
         let (mut anchor_survival, mut anchor_at_risk) = (1.0, at_risk);
         let (mut steps, mut assigned_count) = (Vec::new(), 0);
-        for tied in waits.chunk_by(|a, b| a.secs.total_cmp(&b.secs).is_eq()) {
-            let assigned = tied.iter().filter(|wait| wait.assigned).count();
-            let censored = tied.len() - assigned;
+        for tied in counts.chunk_by(|a, b| a.secs.total_cmp(&b.secs).is_eq()) {
+            let assigned: u64 = tied.iter().map(|count| count.assigned).sum();
+            let censored: u64 = tied.iter().map(|count| count.censored).sum();
             // Tickets last seen at this very moment were still waiting at it.
             let survivors = at_risk - assigned;
             let survival = anchor_survival * survivors as f64 / anchor_at_risk as f64;
@@ -101,8 +121,7 @@ impl WaitCurve {
                 (anchor_survival, anchor_at_risk) = (survival, at_risk);
             }
         }
-        let censored_count = waits.len() - assigned_count;
-        Self { steps, assigned_count: assigned_count as u64, censored_count: censored_count as u64 }
+        Self { steps, assigned_count, censored_count: all - assigned_count }
     }
 
     /// Returns how many tickets were assigned.
@@ -172,7 +191,7 @@ impl WaitCurve {
 impl FromIterator<Elapsed> for WaitCurve {
     /// Estimates the curve; the order of the tickets does not matter.
     fn from_iter<I: IntoIterator<Item = Elapsed>>(waits: I) -> Self {
-        Self::of(waits.into_iter().collect())
+        Self::of(waits.into_iter().map(Counted::from).collect())
     }
 }
 

@@ -29,6 +29,10 @@ const DETAIL: &str = "d.format, d.body, d.checksum";
 /// The columns that [`stored_payload`] reads, in order.
 const PAYLOAD: &str = "p.subject, p.body, p.customer, p.checksum";
 
+/// How far apart the numbers of tickets may be to be read at once. A ticket's number is that of an entry, and each
+/// ticket has several.
+const RUN_GAP_MAX: u64 = 64;
+
 /// A ticket with everything that is known of it.
 #[derive(Clone, Debug)]
 pub struct StoredTicket {
@@ -188,6 +192,31 @@ pub fn facts_after(
         &query,
         &[workspace.as_str().into(), after.into(), limit.into()],
     )
+}
+
+/// Returns the numbers and the facts of tickets, oldest first; those there are not are left out.
+///
+/// # Errors
+/// [`Error::Damaged`], or what the database says.
+pub fn facts_of(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceId,
+    numbers: &[u64],
+) -> Result<Vec<(u64, TicketFacts)>, Error> {
+    let mut facts = Vec::with_capacity(numbers.len());
+    let query = format!(
+        "SELECT {COLUMNS}, s.attribute, s.value
+         FROM ticket t LEFT JOIN segment s USING (workspace, number)
+         WHERE t.workspace = ?1 AND t.number >= ?2 AND t.number <= ?3 ORDER BY t.number"
+    );
+    // Tickets that are open lie close together: runs of numbers are read at once, with what lies between.
+    for run in numbers.chunk_by(|before, next| next - before <= RUN_GAP_MAX) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        let values = [workspace.as_str().into(), (*first).into(), (*last).into()];
+        let found = read_facts(snapshot, workspace, &query, &values)?;
+        facts.extend(found.into_iter().filter(|(number, _)| run.binary_search(number).is_ok()));
+    }
+    Ok(facts)
 }
 
 /// Reads facts with their segments, of which each has a row of its own beside its ticket.

@@ -3,6 +3,7 @@
 //! A group below the minimum shows no number, only that there is not enough evidence; one so small
 //! that it could be a single person is put together with others and not even named. Logs never name a segment's value.
 
+mod counting;
 mod publish;
 mod unstaffed;
 mod watching;
@@ -14,14 +15,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::{publish::Published, unstaffed::Alarm, watching::Watching};
+use self::{counting::Counts, publish::Published, unstaffed::Alarm, watching::Watching};
 use crate::{
     app::{Error, Handle, PageRequest, WorkspaceView},
     domain::{
         id::WorkspaceId,
         limits::{PAGE_SIZE_MAX, SHOWN_TICKETS_MIN_DEFAULT},
     },
-    fairness::{self, AttributeMeasures, Verdict},
+    fairness::{self, AttributeMeasures, Span, Verdict},
 };
 
 /// Measuring may take one part in so many of the time.
@@ -55,6 +56,7 @@ pub async fn run(handle: Handle, options: Options) {
         logged: BTreeMap::new(),
         alarm: Alarm::default(),
         watching: Watching::default(),
+        counts: BTreeMap::new(),
     };
     loop {
         let started = Instant::now();
@@ -78,6 +80,7 @@ struct Monitor {
     logged: BTreeMap<(WorkspaceId, String), Summary>,
     alarm: Alarm,
     watching: Watching,
+    counts: BTreeMap<WorkspaceId, Counts>,
 }
 
 impl Monitor {
@@ -93,6 +96,7 @@ impl Monitor {
             }
             if page.next.is_empty() {
                 self.watching.keep(&seen);
+                self.counts.retain(|workspace, _| seen.contains(workspace));
                 return Ok(());
             }
             token = page.next;
@@ -107,18 +111,25 @@ impl Monitor {
             return Ok(());
         }
         self.watching.look(&self.handle, &workspace, &settings).await?;
-        let facts = self.handle.facts(&workspace, None, None).await?;
+        // Begun anew where attributes were declared meanwhile.
+        let counts = self.counts.remove(&workspace);
+        let counts =
+            counts.filter(|counts| counts.attributes() == settings.segment_attributes.as_slice());
+        let mut counts = counts.unwrap_or_else(|| Counts::new(settings.segment_attributes.clone()));
+        counts.catch_up(&self.handle, &workspace).await?;
         let options = fairness::Options {
             group_tickets_min: self.options.group_tickets_min,
             shown_tickets_min: self.options.shown_tickets_min,
             ..fairness::Options::new(settings.segment_attributes, self.handle.now())
         };
-        let measure = move || fairness::measure(&facts, &options);
-        let Ok(measured) = tokio::task::spawn_blocking(measure).await else { return Ok(()) };
-        for measures in measured {
-            self.published.publish(&workspace, &measures);
+        for measures in counts.measures(Span::SinceStart, &options) {
+            self.published.publish(&workspace, Span::SinceStart, &measures);
             self.log(&workspace, &measures);
         }
+        for measures in counts.measures(Span::Recent, &options) {
+            self.published.publish(&workspace, Span::Recent, &measures);
+        }
+        self.counts.insert(workspace, counts);
         Ok(())
     }
 

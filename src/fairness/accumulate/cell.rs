@@ -4,8 +4,8 @@ use super::{Observation, grid::WaitGrid};
 use crate::fairness::rates::Rate;
 
 /// Outcomes that are counted: tickets, selected, urgent and selected, not urgent and selected,
-/// breached, reassigned, resolved at first contact.
-const OUTCOMES: usize = 7;
+/// breached, reassigned, resolved at first contact, sent to triage.
+const OUTCOMES: usize = 8;
 const TICKETS: usize = 0;
 const SELECTED: usize = 1;
 const POSITIVES: usize = 2;
@@ -13,6 +13,7 @@ const NEGATIVES: usize = 3;
 const BREACHED: usize = 4;
 const REASSIGNED: usize = 5;
 const FIRST_CONTACT: usize = 6;
+const TRIAGED: usize = 7;
 
 /// What an observation changes, worked out once for all segments of the ticket.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ impl Change {
         count(BREACHED, seen.target_breached);
         count(REASSIGNED, seen.reassigned);
         count(FIRST_CONTACT, seen.first_contact);
+        count(TRIAGED, seen.triaged);
         change.wait = seen.wait.map(|(ms, assigned)| (WaitGrid::bin(ms), assigned));
         change
     }
@@ -100,6 +102,12 @@ impl Tally {
         self.rate(FIRST_CONTACT)
     }
 
+    /// Returns the tickets sent to triage.
+    #[must_use]
+    pub fn triaged(&self) -> Rate {
+        self.rate(TRIAGED)
+    }
+
     /// Returns the waits.
     #[must_use]
     pub fn waits(&self) -> &WaitGrid {
@@ -114,7 +122,8 @@ impl Tally {
         }
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Adds all that another has counted.
+    pub fn merge(&mut self, other: &Self) {
         add_all(&mut self.hits, &other.hits);
         add_all(&mut self.misses, &other.misses);
         self.waits.merge(&other.waits);

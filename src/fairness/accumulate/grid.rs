@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::fairness::waits::{Elapsed, WaitCurve};
+use crate::fairness::waits::{Counted, Elapsed, WaitCurve};
 
 /// Steps of the grid in each doubling of the wait.
 const STEPS_PER_DOUBLING: u32 = 6;
@@ -74,13 +74,11 @@ impl WaitGrid {
     #[must_use]
     pub fn curve(&self, waiting: impl Iterator<Item = Elapsed>) -> WaitCurve {
         let of_bin = |(bin, counts): (usize, &[i32; 2])| {
-            let secs = TIMES_MS[bin] as f64 / 1000.0;
-            let waits = |place: usize| {
-                let wait = Elapsed { secs, assigned: place == 0 };
-                std::iter::repeat_n(wait, usize::try_from(counts[place]).unwrap_or(0))
-            };
-            waits(0).chain(waits(1))
+            // A part that only takes back has no waits of its own.
+            let [assigned, censored] = counts.map(|count| u64::try_from(count).unwrap_or(0));
+            Counted { secs: TIMES_MS[bin] as f64 / 1000.0, assigned, censored }
         };
-        self.bins.iter().enumerate().flat_map(of_bin).chain(waiting).collect()
+        let counted = self.bins.iter().enumerate().map(of_bin);
+        WaitCurve::of(counted.chain(waiting.map(Counted::from)).collect())
     }
 }

@@ -45,6 +45,7 @@ fn any_ticket(names: usize) -> impl Strategy<Value = Ticket> {
                 target_breached,
                 reassigned: None,
                 first_contact,
+                triaged: first_contact.map(|first| !first),
                 wait,
             },
         },
@@ -92,7 +93,7 @@ proptest! {
             prop_assert_eq!(segment.since_start.positives(), positives);
         }
         let named: u64 = counts.segments(0).map(|segment| segment.since_start.tickets()).sum();
-        prop_assert_eq!(named + counts.undeclared(0).unwrap().tickets(), tickets.len() as u64);
+        prop_assert_eq!(named + counts.undeclared(0).unwrap().since_start.tickets(), tickets.len() as u64);
     }
 
     #[test]

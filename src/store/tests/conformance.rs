@@ -178,6 +178,11 @@ fn facts_hold_treatment_and_segments_of_the_tickets_in_the_interval(location: &S
     assert_eq!(numbers(&some), [2, 3], "a limit counts tickets, not segments");
     assert_eq!((&some[0].1, &some[1].1), (&second, &third));
     assert!(after(4, 9).is_empty());
+    let of =
+        |asked: &'static [u64]| ask(&store, |snapshot| facts_of(snapshot, &workspace(), asked));
+    assert_eq!(of(&[2, 3]), some);
+    assert_eq!(numbers(&of(&[1, 4, 900])), [1, 4]);
+    assert!(of(&[]).is_empty());
 }
 
 fn a_decision_is_found_with_the_plan_and_model_in_force_before_it(location: &StoreOptions) {

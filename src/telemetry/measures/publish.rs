@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     domain::id::WorkspaceId,
-    fairness::{AttributeMeasures, Rate, SegmentMeasures, Verdict},
+    fairness::{AttributeMeasures, Rate, SegmentMeasures, Span, Verdict},
 };
 
 /// Most segments of an attribute that are published, the largest first.
@@ -13,26 +13,44 @@ const SEGMENTS_MAX: usize = 50;
 /// What was published, so that what is no longer measured can be taken back.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    segments: BTreeMap<(WorkspaceId, String), BTreeSet<String>>,
+    segments: BTreeMap<Place, BTreeSet<String>>,
+}
+
+/// What gauges are about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    workspace: WorkspaceId,
+    attribute: String,
+    span: &'static str,
 }
 
 impl Published {
     /// Publishes the measures of an attribute.
-    pub(super) fn publish(&mut self, workspace: &WorkspaceId, measures: &AttributeMeasures) {
-        attribute_gauges(workspace, measures);
+    pub(super) fn publish(
+        &mut self,
+        workspace: &WorkspaceId,
+        span: Span,
+        measures: &AttributeMeasures,
+    ) {
+        let span = match span {
+            Span::SinceStart => "all",
+            Span::Recent => "day",
+        };
+        let (workspace, attribute) = (workspace.clone(), measures.attribute.clone());
+        let place = Place { workspace, attribute, span };
+        attribute_gauges(&place, measures);
         let named = named(&measures.segments);
         let together = measures.put_together_count;
         let apart = measures.segments.len() - usize::from(together > 0);
         let hidden = apart - named.len() + together;
-        set(workspace, &measures.attribute, "evenhand_bias_hidden_segments", Some(count(hidden)));
+        place.set("evenhand_bias_hidden_segments", Some(count(hidden)));
         for segment in &named {
-            segment_gauges(workspace, &measures.attribute, segment);
+            segment_gauges(&place, segment);
         }
         let now: BTreeSet<String> = named.iter().map(|segment| segment.segment.clone()).collect();
-        let key = (workspace.clone(), measures.attribute.clone());
-        let before = self.segments.insert(key, now.clone()).unwrap_or_default();
+        let before = self.segments.insert(place.clone(), now.clone()).unwrap_or_default();
         for gone in before.difference(&now) {
-            take_back(workspace, &measures.attribute, gone);
+            take_back(&place, gone);
         }
     }
 }
@@ -45,55 +63,55 @@ fn named(segments: &[SegmentMeasures]) -> Vec<&SegmentMeasures> {
     named
 }
 
-fn attribute_gauges(workspace: &WorkspaceId, measures: &AttributeMeasures) {
+impl Place {
+    /// Sets a gauge of an attribute; no value is NaN, as Prometheus writes "no data".
+    fn set(&self, name: &'static str, value: Option<f64>) {
+        metrics::gauge!(name, &self.labels()).set(value.unwrap_or(f64::NAN));
+    }
+
+    /// Sets a gauge of a segment.
+    fn set_segment(&self, segment: &str, name: &'static str, value: Option<f64>) {
+        let [workspace, attribute, span] = self.labels();
+        let labels = [workspace, attribute, span, ("segment", segment.to_owned())];
+        metrics::gauge!(name, &labels).set(value.unwrap_or(f64::NAN));
+    }
+
+    fn labels(&self) -> [(&'static str, String); 3] {
+        [
+            ("workspace", self.workspace.to_string()),
+            ("attribute", self.attribute.clone()),
+            ("span", self.span.to_owned()),
+        ]
+    }
+}
+
+fn attribute_gauges(place: &Place, measures: &AttributeMeasures) {
     let verdict = match measures.verdict {
         Verdict::NotEnoughEvidence => 0.0,
         Verdict::WithinFourFifths => 1.0,
         Verdict::BelowFourFifths => 2.0,
     };
-    let attribute = &measures.attribute;
-    set(workspace, attribute, "evenhand_bias_verdict", Some(verdict));
-    set(workspace, attribute, "evenhand_bias_disparity_ratio", measures.disparity_ratio);
+    place.set("evenhand_bias_verdict", Some(verdict));
+    place.set("evenhand_bias_disparity_ratio", measures.disparity_ratio);
     let undeclared = usize::try_from(measures.undeclared_count).unwrap_or(usize::MAX);
-    set(workspace, attribute, "evenhand_bias_undeclared_tickets", Some(count(undeclared)));
+    place.set("evenhand_bias_undeclared_tickets", Some(count(undeclared)));
 }
 
-/// Sets a gauge of an attribute; no value is NaN, as Prometheus writes "no data".
-fn set(workspace: &WorkspaceId, attribute: &str, name: &'static str, value: Option<f64>) {
-    let labels = [("workspace", workspace.to_string()), ("attribute", attribute.to_owned())];
-    metrics::gauge!(name, &labels).set(value.unwrap_or(f64::NAN));
-}
-
-fn segment_gauges(workspace: &WorkspaceId, attribute: &str, segment: &SegmentMeasures) {
+fn segment_gauges(place: &Place, segment: &SegmentMeasures) {
     let enough = segment.enough_evidence;
     let evidence = if enough { 1.0 } else { 0.0 };
     let name = &segment.segment;
-    set_segment(workspace, attribute, name, "evenhand_bias_enough_evidence", Some(evidence));
+    place.set_segment(name, "evenhand_bias_enough_evidence", Some(evidence));
     for (gauge, value) in numbers(segment) {
-        set_segment(workspace, attribute, name, gauge, value.filter(|_| enough));
+        place.set_segment(name, gauge, value.filter(|_| enough));
     }
 }
 
-fn take_back(workspace: &WorkspaceId, attribute: &str, segment: &str) {
-    set_segment(workspace, attribute, segment, "evenhand_bias_enough_evidence", None);
+fn take_back(place: &Place, segment: &str) {
+    place.set_segment(segment, "evenhand_bias_enough_evidence", None);
     for gauge in NUMBERS {
-        set_segment(workspace, attribute, segment, gauge, None);
+        place.set_segment(segment, gauge, None);
     }
-}
-
-fn set_segment(
-    workspace: &WorkspaceId,
-    attribute: &str,
-    segment: &str,
-    name: &'static str,
-    value: Option<f64>,
-) {
-    let labels = [
-        ("workspace", workspace.to_string()),
-        ("attribute", attribute.to_owned()),
-        ("segment", segment.to_owned()),
-    ];
-    metrics::gauge!(name, &labels).set(value.unwrap_or(f64::NAN));
 }
 
 /// The gauges that only groups with enough evidence show.
@@ -172,7 +190,9 @@ mod tests {
         let measures = fairness::measure(&facts, &options).remove(0);
         let recorder = PrometheusBuilder::new().build_recorder();
         let workspace = WorkspaceId::new("acme").unwrap();
-        metrics::with_local_recorder(&recorder, || published.publish(&workspace, &measures));
+        metrics::with_local_recorder(&recorder, || {
+            published.publish(&workspace, Span::SinceStart, &measures)
+        });
         recorder.handle().render()
     }
 
@@ -181,7 +201,8 @@ mod tests {
         let groups = [("gold", 40), ("silver", 12), ("jo", 5), ("al", 6)];
         let text = rendered(&mut Published::default(), &groups);
         let line = |name: &str, segment: &str| {
-            let labels = format!("workspace=\"acme\",attribute=\"plan\",segment=\"{segment}\"");
+            let labels =
+                format!("workspace=\"acme\",attribute=\"plan\",span=\"all\",segment=\"{segment}\"");
             let start = format!("{name}{{{labels}}} ");
             text.lines().find_map(|line| line.strip_prefix(&start)).map(str::to_owned)
         };
@@ -194,9 +215,9 @@ mod tests {
         for name in ["jo", "al", ""] {
             assert!(!text.contains(&format!("segment=\"{name}\"")), "{text}");
         }
-        assert!(
-            text.contains("evenhand_bias_hidden_segments{workspace=\"acme\",attribute=\"plan\"} 2")
-        );
+        assert!(text.contains(
+            "evenhand_bias_hidden_segments{workspace=\"acme\",attribute=\"plan\",span=\"all\"} 2"
+        ));
     }
 
     #[test]
@@ -215,7 +236,7 @@ mod tests {
         rendered(&mut published, &[("gold", 40), ("silver", 40)]);
         let text = rendered(&mut published, &[("gold", 40)]);
         let silver = "evenhand_bias_segment_tickets{workspace=\"acme\",attribute=\"plan\",\
-                      segment=\"silver\"} NaN";
+                      span=\"all\",segment=\"silver\"} NaN";
         assert!(text.contains(silver), "{text}");
     }
 }

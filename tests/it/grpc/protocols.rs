@@ -203,7 +203,8 @@ async fn probes_and_metrics_are_on_their_own_port() {
     assert!(metrics.contains(submitted), "{metrics}");
     assert!(metrics.contains("evenhand_events_total{type=\"ticket_received\"}"), "{metrics}");
     // Fairness is measured every second here.
-    let verdict = "evenhand_bias_verdict{workspace=\"default\",attribute=\"probed\"} 0";
+    let verdict =
+        "evenhand_bias_verdict{workspace=\"default\",attribute=\"probed\",span=\"all\"} 0";
     let measured = async {
         while !get(server.admin, "/metrics").await.contains(verdict) {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
