@@ -25,7 +25,7 @@ mod tests;
 pub use cloud_event::{CONTENT_TYPE, CloudEvent, Source};
 pub use options::Options;
 pub use publisher::run;
-pub use sink::{Receipt, Sink, SinkError};
+pub use sink::{Receipt, Sink, SinkError, Start};
 
 use crate::app::Handle;
 
