@@ -13,6 +13,10 @@ use crate::service::Options as ServerOptions;
 
 /// Prefix of environment variables; `__` stands between section and key.
 const ENV_PREFIX: &str = "EVENHAND_";
+/// What the last part of a key ends in whose value may be a secret.
+const SECRET: [&str; 4] = ["url", "secret", "password", "token"];
+/// Stands for a value that may be a secret.
+const HIDDEN: &str = "(hidden)";
 /// Longest value that a problem repeats, in characters.
 const VALUE_CHARS_MAX: usize = 80;
 
@@ -74,7 +78,11 @@ impl Reader {
             if !self.known.contains(&key) {
                 let near: Vec<_> = self.known.iter().map(String::as_str).collect();
                 let allowed = format!("is no key; the keys are {}", near.join(", "));
-                let value = self.shown(&key);
+                // A key misspelt may hold what was meant for another.
+                let section = key.split_once('.').map_or("", |(section, _)| section);
+                let is_secret =
+                    section == "webhooks" || SECRET.iter().any(|end| key.ends_with(end));
+                let value = if is_secret { HIDDEN.to_owned() } else { self.shown(&key) };
                 self.reject(&key, &value, &allowed);
             }
         }
@@ -90,6 +98,11 @@ impl Reader {
         let place = self.figment.find_metadata(key).map_or_else(|| "command line".into(), place);
         let (key, allowed) = (key.to_owned(), allowed.to_owned());
         self.problems.push(Problem { key, value: short, place, allowed });
+    }
+
+    /// Notes that a value is not allowed that may be a secret.
+    pub(super) fn reject_hidden(&mut self, key: &str, allowed: &str) {
+        self.reject(key, HIDDEN, allowed);
     }
 
     fn find(&mut self, key: &str) -> Option<Value> {
@@ -132,6 +145,30 @@ impl Reader {
                 default.to_owned()
             }
             Some(value) => show(&value),
+        }
+    }
+
+    /// Reads a text that is never shown; `none` or nothing for none.
+    pub(super) fn hidden(&mut self, key: &str) -> Option<String> {
+        match self.find(key)? {
+            Value::String(_, text) if text == "none" => None,
+            Value::String(_, text) if !text.is_empty() => Some(text),
+            _ => {
+                self.reject_hidden(key, "must be a text that is not empty");
+                None
+            }
+        }
+    }
+
+    /// Reads a list of words; one text may have several, with commas between them.
+    pub(super) fn list(&mut self, key: &str) -> Vec<String> {
+        match self.find(key) {
+            None => Vec::new(),
+            Some(Value::Array(_, items)) => items.iter().map(show).collect(),
+            Some(single) => {
+                let text = show(&single);
+                text.split(',').map(|word| word.trim().to_owned()).collect()
+            }
         }
     }
 
