@@ -13,7 +13,7 @@ use crate::service::Options as ServerOptions;
 
 /// Prefix of environment variables; `__` stands between section and key.
 const ENV_PREFIX: &str = "EVENHAND_";
-/// What the last part of a key ends in whose value may be a secret.
+/// What keys end in whose values may be secrets.
 const SECRET: [&str; 4] = ["url", "secret", "password", "token"];
 /// Stands for a value that may be a secret.
 const HIDDEN: &str = "(hidden)";
@@ -56,6 +56,7 @@ impl Reader {
                 .map_err(|error| Error::Read(format!("{}: {error}", file.display())))?;
             // Parsed here as well: the parser's own error shows line and column.
             if let Err(error) = toml::from_str::<toml::Table>(&text) {
+                let error = unparsed(&text, &error);
                 return Err(Error::Read(format!("{}: {error}", file.display())));
             }
             figment = figment.merge(Toml::file_exact(file));
@@ -243,6 +244,21 @@ impl Reader {
         }
         origins
     }
+}
+
+/// Says what is wrong with a text. The parser shows the line, which may hold a secret.
+fn unparsed(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    if SECRET.iter().any(|word| line.contains(word)) {
+        let number = before.matches('\n').count().saturating_add(1);
+        return format!(
+            "line {number}, which is not shown as it may hold a secret: {}",
+            error.message()
+        );
+    }
+    error.to_string()
 }
 
 /// Returns where a value was given.

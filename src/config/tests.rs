@@ -173,6 +173,13 @@ fn webhooks_are_refused_with_what_is_wrong_and_never_with_a_secret() {
 fn a_file_that_is_no_toml_is_shown_with_its_line() {
     let error = load_text("[server]\nlisten = 127\n.0.0.1\n").unwrap_err().to_string();
     assert!(error.contains("line 3"), "{error}");
+    for secret in
+        ["secret = whsec_hush", "secret = \"whsec_hush", "url = https://ana:hush@a", "url = 'hush"]
+    {
+        let text = format!("[webhooks]\nname = \"crm\"\n{secret}\n[log]\n");
+        let error = load_text(&text).unwrap_err().to_string();
+        assert!(error.contains("line 3") && !error.contains("hush"), "{error}");
+    }
     let missing = load(Some(Path::new("/nowhere/at/all.toml")), &Overrides::default());
     assert!(missing.unwrap_err().to_string().contains("/nowhere/at/all.toml"));
 }
