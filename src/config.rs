@@ -16,7 +16,7 @@ use std::{
 use self::reader::Reader;
 use crate::{
     app::{PostgresOptions, StoreOptions},
-    events::Options as EventOptions,
+    events::{Options as EventOptions, WebhookOptions},
     service::Options as ServerOptions,
     telemetry::{logging::Options as LogOptions, measures::Options as MeasureOptions},
 };
@@ -36,6 +36,8 @@ pub struct Config {
     pub measures: MeasureOptions,
     /// Where events go; `None` for nowhere.
     pub events: Option<EventOptions>,
+    /// Where events are posted; `None` for nowhere.
+    pub webhooks: Option<WebhookOptions>,
     /// How logs are written.
     pub log: LogOptions,
 }
@@ -100,6 +102,7 @@ fn read(reader: &mut Reader, overrides: &Overrides) -> Config {
         server: server(reader, overrides, measures.shown_tickets_min),
         measures,
         events: events(reader),
+        webhooks: webhooks(reader),
         log: log(reader),
     }
 }
@@ -235,6 +238,54 @@ fn events(reader: &mut Reader) -> Option<EventOptions> {
         stream,
         create_stream,
         duplicate_window_secs,
+        source,
+        ca_file,
+    })
+}
+
+fn webhooks(reader: &mut Reader) -> Option<WebhookOptions> {
+    let default = WebhookOptions::default();
+    let url = reader.hidden("webhooks.url");
+    let secret = reader.hidden("webhooks.secret");
+    let previous_secret = reader.hidden("webhooks.previous_secret");
+    let name = reader.text("webhooks.name", &default.name);
+    if let Err(allowed) = WebhookOptions::check_name(&name) {
+        reader.reject("webhooks.name", &name, allowed);
+    }
+    let given = reader.list("webhooks.types");
+    let types = WebhookOptions::read_types(&given).unwrap_or_else(|allowed| {
+        reader.reject("webhooks.types", &given.join(", "), &allowed);
+        default.types
+    });
+    let allow_http = reader.flag("webhooks.allow_http", default.allow_http);
+    let timeout_secs = reader.count("webhooks.timeout_secs", default.timeout_secs, 1, 60);
+    let ca_file = reader.text("webhooks.ca_file", "none");
+    let ca_file = (ca_file != "none").then(|| ca_file.into());
+    // Events look the same wherever they go; `events` says what is wrong with it.
+    let source = reader.text("events.source", &default.source);
+    let checked = [("webhooks.secret", &secret), ("webhooks.previous_secret", &previous_secret)];
+    for (key, secret) in checked {
+        if let Some(Err(allowed)) = secret.as_deref().map(WebhookOptions::check_secret) {
+            reader.reject_hidden(key, allowed);
+        }
+    }
+    let url = url?;
+    if let Err(allowed) = WebhookOptions::check_url(&url, allow_http) {
+        reader.reject_hidden("webhooks.url", allowed);
+    }
+    if secret.is_none() {
+        let allowed = "needs webhooks.secret, so that receivers know who sends";
+        reader.reject_hidden("webhooks.url", allowed);
+    }
+    let secret = secret.unwrap_or_default();
+    Some(WebhookOptions {
+        url,
+        allow_http,
+        secret,
+        previous_secret,
+        name,
+        types,
+        timeout_secs,
         source,
         ca_file,
     })

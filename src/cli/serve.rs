@@ -82,6 +82,9 @@ async fn serve(config: Config, model: Option<Arc<dyn Classify>>) -> Result<(), F
     if let Some(options) = config.events {
         tokio::spawn(events::publish(handle.clone(), options));
     }
+    if let Some(options) = config.webhooks {
+        tokio::spawn(events::post(handle.clone(), options));
+    }
     // Before it says that it serves: whoever reads that may stop it at once.
     let stop_signal = stop_signal().context("signals cannot be received")?;
     tracing::info!(

@@ -13,6 +13,10 @@ use crate::service::Options as ServerOptions;
 
 /// Prefix of environment variables; `__` stands between section and key.
 const ENV_PREFIX: &str = "EVENHAND_";
+/// What keys end in whose values may be secrets.
+const SECRET: [&str; 4] = ["url", "secret", "password", "token"];
+/// Stands for a value that may be a secret.
+const HIDDEN: &str = "(hidden)";
 /// Longest value that a problem repeats, in characters.
 const VALUE_CHARS_MAX: usize = 80;
 
@@ -52,6 +56,7 @@ impl Reader {
                 .map_err(|error| Error::Read(format!("{}: {error}", file.display())))?;
             // Parsed here as well: the parser's own error shows line and column.
             if let Err(error) = toml::from_str::<toml::Table>(&text) {
+                let error = unparsed(&text, &error);
                 return Err(Error::Read(format!("{}: {error}", file.display())));
             }
             figment = figment.merge(Toml::file_exact(file));
@@ -74,7 +79,11 @@ impl Reader {
             if !self.known.contains(&key) {
                 let near: Vec<_> = self.known.iter().map(String::as_str).collect();
                 let allowed = format!("is no key; the keys are {}", near.join(", "));
-                let value = self.shown(&key);
+                // A key misspelt may hold what was meant for another.
+                let section = key.split_once('.').map_or("", |(section, _)| section);
+                let is_secret =
+                    section == "webhooks" || SECRET.iter().any(|end| key.ends_with(end));
+                let value = if is_secret { HIDDEN.to_owned() } else { self.shown(&key) };
                 self.reject(&key, &value, &allowed);
             }
         }
@@ -90,6 +99,11 @@ impl Reader {
         let place = self.figment.find_metadata(key).map_or_else(|| "command line".into(), place);
         let (key, allowed) = (key.to_owned(), allowed.to_owned());
         self.problems.push(Problem { key, value: short, place, allowed });
+    }
+
+    /// Notes that a value is not allowed that may be a secret.
+    pub(super) fn reject_hidden(&mut self, key: &str, allowed: &str) {
+        self.reject(key, HIDDEN, allowed);
     }
 
     fn find(&mut self, key: &str) -> Option<Value> {
@@ -132,6 +146,30 @@ impl Reader {
                 default.to_owned()
             }
             Some(value) => show(&value),
+        }
+    }
+
+    /// Reads a text that is never shown; `none` or nothing for none.
+    pub(super) fn hidden(&mut self, key: &str) -> Option<String> {
+        match self.find(key)? {
+            Value::String(_, text) if text == "none" => None,
+            Value::String(_, text) if !text.is_empty() => Some(text),
+            _ => {
+                self.reject_hidden(key, "must be a text that is not empty");
+                None
+            }
+        }
+    }
+
+    /// Reads a list of words; one text may have several, with commas between them.
+    pub(super) fn list(&mut self, key: &str) -> Vec<String> {
+        match self.find(key) {
+            None => Vec::new(),
+            Some(Value::Array(_, items)) => items.iter().map(show).collect(),
+            Some(single) => {
+                let text = show(&single);
+                text.split(',').map(|word| word.trim().to_owned()).collect()
+            }
         }
     }
 
@@ -206,6 +244,21 @@ impl Reader {
         }
         origins
     }
+}
+
+/// Says what is wrong with a text. The parser shows the line, which may hold a secret.
+fn unparsed(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    if SECRET.iter().any(|word| line.contains(word)) {
+        let number = before.matches('\n').count().saturating_add(1);
+        return format!(
+            "line {number}, which is not shown as it may hold a secret: {}",
+            error.message()
+        );
+    }
+    error.to_string()
 }
 
 /// Returns where a value was given.

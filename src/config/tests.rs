@@ -113,10 +113,73 @@ fn events_are_refused_with_what_is_wrong() {
     assert_eq!(found[1].1, "must be of a-z A-Z 0-9 _ -");
 }
 
+/// 32 bytes.
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+#[test]
+fn webhooks_go_nowhere_unless_told_where() {
+    assert_eq!(load_text("[webhooks]\ntypes = \"*\"\n").unwrap().webhooks, None);
+    assert_eq!(load_text("[webhooks]\nurl = \"none\"\n").unwrap().webhooks, None);
+    let text = format!(
+        "[webhooks]\nurl = \"https://ana:hush@desk.example/hook?key=hush\"\nname = \"crm\"\n\
+         secret = \"whsec_{KEY}\"\nprevious_secret = \"whsec_{KEY}\"\nca_file = \"/etc/ca.pem\"\n\
+         types = [\"ticket_queued\", \"assignment_completed\"]\ntimeout_secs = 3\n\
+         [events]\nsource = \"/desk\"\n"
+    );
+    let config = load_text(&text).unwrap();
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hush") && !shown.contains(KEY), "{shown}");
+    assert_eq!(config.events, None, "the source alone sends nothing to NATS");
+    let options = config.webhooks.unwrap();
+    assert_eq!(options.secret, format!("whsec_{KEY}"));
+    assert_eq!(options.previous_secret.as_deref(), Some(options.secret.as_str()));
+    assert_eq!(options.types, ["assignment_completed", "ticket_queued"].map(str::to_owned).into());
+    assert_eq!((options.name.as_str(), options.timeout_secs), ("crm", 3));
+    assert_eq!((options.source.as_str(), options.allow_http), ("/desk", false));
+    assert_eq!(options.ca_file, Some("/etc/ca.pem".into()));
+}
+
+#[test]
+fn types_of_events_may_stand_in_one_text_as_the_environment_has_them() {
+    let text = format!(
+        "[webhooks]\nurl = \"http://localhost:8080\"\nsecret = \"whsec_{KEY}\"\n\
+         types = \"offer_made, offer_declined\"\n"
+    );
+    let options = load_text(&text).unwrap().webhooks.unwrap();
+    assert_eq!(options.types, ["offer_declined", "offer_made"].map(str::to_owned).into());
+}
+
+#[test]
+fn webhooks_are_refused_with_what_is_wrong_and_never_with_a_secret() {
+    let text = "[webhooks]\nurl = \"http://ana:hush@desk.example/hush\"\nsecret = \"whsec_hush\"\n\
+         previous_secret = [\"hush\"]\nname = \"a b\"\ntypes = [\"offer_mode\"]\ntimeout_secs = 61\n\
+         old_secret = \"hush\"\n";
+    let error = load_text(text).unwrap_err();
+    assert!(!error.to_string().contains("hush"), "{error}");
+    let Error::Problems(found) = error else { panic!("{error}") };
+    let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
+    let wrong = ["previous_secret", "name", "types", "timeout_secs", "secret", "url", "old_secret"];
+    assert_eq!(keys, wrong.map(|key| format!("webhooks.{key}")));
+    assert!(found[2].allowed.contains("`offer_mode`") && found[2].allowed.contains("offer_made"));
+    assert!(found[5].allowed.contains("webhooks.allow_http"), "{}", found[5].allowed);
+    let unsigned = problems("[webhooks]\nurl = \"https://desk.example/\"\n");
+    assert_eq!(unsigned[0].0, "webhooks.url");
+    assert!(unsigned[0].1.starts_with("needs webhooks.secret"), "{}", unsigned[0].1);
+    let error = load_text("[events]\nnats_password = \"hush\"\n").unwrap_err().to_string();
+    assert!(error.starts_with("events.nats_password = (hidden)"), "{error}");
+}
+
 #[test]
 fn a_file_that_is_no_toml_is_shown_with_its_line() {
     let error = load_text("[server]\nlisten = 127\n.0.0.1\n").unwrap_err().to_string();
     assert!(error.contains("line 3"), "{error}");
+    for secret in
+        ["secret = whsec_hush", "secret = \"whsec_hush", "url = https://ana:hush@a", "url = 'hush"]
+    {
+        let text = format!("[webhooks]\nname = \"crm\"\n{secret}\n[log]\n");
+        let error = load_text(&text).unwrap_err().to_string();
+        assert!(error.contains("line 3") && !error.contains("hush"), "{error}");
+    }
     let missing = load(Some(Path::new("/nowhere/at/all.toml")), &Overrides::default());
     assert!(missing.unwrap_err().to_string().contains("/nowhere/at/all.toml"));
 }

@@ -325,44 +325,56 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// Returns the type as written in the journal, for example `offer_made`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::WorkspaceSet { .. } => "workspace_set",
-            Self::SkillCreated { .. } => "skill_created",
-            Self::SkillDeleted { .. } => "skill_deleted",
-            Self::AgentSet { .. } => "agent_set",
-            Self::AgentDeleted { .. } => "agent_deleted",
-            Self::PolicySet { .. } => "policy_set",
-            Self::PresenceChanged { .. } => "presence_changed",
-            Self::StreamOpened { .. } => "stream_opened",
-            Self::StreamClosed { .. } => "stream_closed",
-            Self::Restarted { .. } => "restarted",
-            Self::ShiftChanged { .. } => "shift_changed",
-            Self::RestChanged { .. } => "rest_changed",
-            Self::CapacityRamped { .. } => "capacity_ramped",
-            Self::HoursChanged { .. } => "hours_changed",
-            Self::AlarmRaised { .. } => "alarm_raised",
-            Self::AlarmAcknowledged { .. } => "alarm_acknowledged",
-            Self::TicketReceived { .. } => "ticket_received",
-            Self::TicketRead { .. } => "ticket_read",
-            Self::TicketPlanned { .. } => "ticket_planned",
-            Self::TicketRelaxed { .. } => "ticket_relaxed",
-            Self::TicketQueued { .. } => "ticket_queued",
-            Self::OfferMade { .. } => "offer_made",
-            Self::OfferAccepted { .. } => "offer_accepted",
-            Self::OfferDeclined { .. } => "offer_declined",
-            Self::OfferExpired { .. } => "offer_expired",
-            Self::OfferRevoked { .. } => "offer_revoked",
-            Self::AssignmentCompleted { .. } => "assignment_completed",
-            Self::TicketTransferred { .. } => "ticket_transferred",
-            Self::TicketAssignedByHand { .. } => "ticket_assigned_by_hand",
-            Self::AssignmentReturned { .. } => "assignment_returned",
-            Self::WrapUpEnded { .. } => "wrap_up_ended",
-            Self::TicketCancelled { .. } => "ticket_cancelled",
+/// Gives each type of event its name, in one place.
+macro_rules! names {
+    ($($variant:ident => $name:literal,)+) => {
+        /// The types of events as written in the journal.
+        pub const NAMES: &[&str] = &[$($name),+];
+
+        /// Returns the type as written in the journal, for example `offer_made`.
+        #[must_use]
+        pub fn name(&self) -> &'static str {
+            match self {
+                $(Self::$variant { .. } => $name,)+
+            }
         }
+    };
+}
+
+impl Event {
+    names! {
+        WorkspaceSet => "workspace_set",
+        SkillCreated => "skill_created",
+        SkillDeleted => "skill_deleted",
+        AgentSet => "agent_set",
+        AgentDeleted => "agent_deleted",
+        PolicySet => "policy_set",
+        PresenceChanged => "presence_changed",
+        StreamOpened => "stream_opened",
+        StreamClosed => "stream_closed",
+        Restarted => "restarted",
+        ShiftChanged => "shift_changed",
+        RestChanged => "rest_changed",
+        CapacityRamped => "capacity_ramped",
+        HoursChanged => "hours_changed",
+        AlarmRaised => "alarm_raised",
+        AlarmAcknowledged => "alarm_acknowledged",
+        TicketReceived => "ticket_received",
+        TicketRead => "ticket_read",
+        TicketPlanned => "ticket_planned",
+        TicketRelaxed => "ticket_relaxed",
+        TicketQueued => "ticket_queued",
+        OfferMade => "offer_made",
+        OfferAccepted => "offer_accepted",
+        OfferDeclined => "offer_declined",
+        OfferExpired => "offer_expired",
+        OfferRevoked => "offer_revoked",
+        AssignmentCompleted => "assignment_completed",
+        TicketTransferred => "ticket_transferred",
+        TicketAssignedByHand => "ticket_assigned_by_hand",
+        AssignmentReturned => "assignment_returned",
+        WrapUpEnded => "wrap_up_ended",
+        TicketCancelled => "ticket_cancelled",
     }
 
     /// Returns the ticket concerned.

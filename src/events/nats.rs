@@ -20,7 +20,7 @@ use async_nats::{
     },
 };
 
-use super::{CONTENT_TYPE, CloudEvent, Options, Receipt, Sink, SinkError};
+use super::{CONTENT_TYPE, CloudEvent, Options, Receipt, Sink, SinkError, Start};
 
 /// How long the server may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -132,6 +132,7 @@ impl Nats {
 
 impl Sink for Nats {
     const KIND: &'static str = "nats";
+    const START: Start = Start::First;
 
     fn name(&self) -> String {
         format!("nats/{}", self.options.stream)

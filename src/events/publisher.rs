@@ -1,7 +1,8 @@
 //! From the journals to a sink: has delivered what is new, in order, and keeps how far that got.
 //!
 //! One event of a workspace is under way at a time, so that nothing can overtake; workspaces go side by side. Nothing is
-//! queued here: what waits, waits in the journal. When the sink fails, everything rests until it works again.
+//! queued here: what waits, waits in the journal. When the sink fails, everything rests until it works again; when it
+//! refuses one event, the workspace of that event does.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +18,7 @@ use tokio::{
 use super::{
     Sink, Source,
     backoff::Backoff,
-    courier::{Courier, Done, Trouble},
+    courier::{Courier, Done, Progress, Trouble},
     metrics,
 };
 use crate::{
@@ -31,6 +32,8 @@ const RUNS_MAX: usize = 32;
 const GATHER: Duration = Duration::from_millis(5);
 /// How often cursors are kept: so much may be sent again after a crash.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
+/// How often the log repeats that something still does not work.
+const REPEAT_EVERY: Duration = Duration::from_secs(600);
 
 /// Publishes to a sink until the engine stops.
 pub async fn run<S: Sink>(handle: Handle, sink: S, source: Source) {
@@ -48,8 +51,8 @@ struct Publisher<S> {
     standing: Standing,
     tasks: JoinSet<Done>,
     backoff: Backoff,
-    /// Why it did not work last, as the log says it once.
-    trouble: Option<&'static str>,
+    /// Why it did not work last.
+    trouble: Option<Complaint>,
     /// The workspace whose turn came last.
     turn: Option<WorkspaceId>,
 }
@@ -60,6 +63,50 @@ struct Place {
     acknowledged: u64,
     kept: u64,
     under_way: bool,
+    /// Not before then, as the sink refused its next event.
+    rests_until: Option<Instant>,
+    backoff: Backoff,
+    /// Why its next event was refused last.
+    trouble: Option<Complaint>,
+}
+
+impl Place {
+    fn new(kept: u64, acknowledged: u64) -> Self {
+        Self {
+            newest: 0,
+            acknowledged,
+            kept,
+            under_way: false,
+            rests_until: None,
+            backoff: Backoff::default(),
+            trouble: None,
+        }
+    }
+
+    /// Whether something can be sent now.
+    fn is_behind(&self, now: Instant) -> bool {
+        let rests = self.rests_until.is_some_and(|until| until > now);
+        !self.under_way && self.acknowledged < self.newest && !rests
+    }
+}
+
+/// What the log was told, so that it is not told again with each try.
+struct Complaint {
+    reason: &'static str,
+    at: Instant,
+}
+
+impl Complaint {
+    /// Returns whether the log should say this: it is new, or was said long ago.
+    fn is_due(told: &mut Option<Self>, reason: &'static str) -> bool {
+        let now = Instant::now();
+        let is_told = |told: &Self| told.reason == reason && now - told.at < REPEAT_EVERY;
+        if told.as_ref().is_some_and(is_told) {
+            return false;
+        }
+        *told = Some(Self { reason, at: now });
+        true
+    }
 }
 
 /// Whether events can go.
@@ -118,12 +165,16 @@ impl<S: Sink> Publisher<S> {
         // One that comes back may have been served by another server meanwhile.
         self.places.retain(|id, place| newest.contains_key(id) || place.under_way);
         if newest.keys().any(|id| !self.places.contains_key(id)) {
+            let mut places = Vec::new();
             let cursors = self.courier.handle.cursors(&self.courier.name).await?;
-            for id in newest.keys() {
-                let kept = cursors.get(id).copied().unwrap_or(0);
-                let new = Place { newest: 0, acknowledged: kept, kept, under_way: false };
-                self.places.entry(id.clone()).or_insert(new);
+            for (id, newest) in newest.iter().filter(|(id, _)| !self.places.contains_key(*id)) {
+                let place = match cursors.get(id) {
+                    Some(kept) => Place::new(*kept, *kept),
+                    None => Place::new(0, self.courier.begin(id, *newest).await?),
+                };
+                places.push((id.clone(), place));
             }
+            self.places.extend(places);
         }
         let mut lag: u64 = 0;
         for (id, newest) in newest {
@@ -150,8 +201,8 @@ impl<S: Sink> Publisher<S> {
 
     /// Has the workspaces with news delivered, those first whose turn is longest ago.
     fn start_runs(&mut self) {
-        let is_behind = |place: &Place| !place.under_way && place.acknowledged < place.newest;
-        let behind = self.places.iter().filter(|(_, place)| is_behind(place));
+        let now = Instant::now();
+        let behind = self.places.iter().filter(|(_, place)| place.is_behind(now));
         let mut next: Vec<WorkspaceId> = behind.map(|(id, _)| id.clone()).collect();
         let served = next.partition_point(|id| Some(id) <= self.turn.as_ref());
         next.rotate_left(served);
@@ -173,16 +224,14 @@ impl<S: Sink> Publisher<S> {
                 self.standing = Standing::Open;
             }
             Ok(Done::Prepared(Err(trouble))) => self.rest(&trouble),
-            Ok(Done::Delivered { workspace, acknowledged, result }) => {
-                if let Some(place) = self.places.get_mut(&workspace) {
-                    place.under_way = false;
-                    if place.acknowledged < acknowledged {
-                        place.acknowledged = acknowledged;
-                        self.works();
+            Ok(Done::Delivered { workspace, progress, result }) => {
+                self.advance(&workspace, progress);
+                match result {
+                    Ok(()) => {}
+                    Err(trouble) if trouble.is_of_one_event() => {
+                        self.rest_one(&workspace, &trouble)
                     }
-                }
-                if let Err(trouble) = result {
-                    self.rest(&trouble);
+                    Err(trouble) => self.rest(&trouble),
                 }
             }
             // It knows no panics; what it had under way shows as lag.
@@ -190,11 +239,25 @@ impl<S: Sink> Publisher<S> {
         }
     }
 
-    /// Something was delivered.
-    fn works(&mut self) {
-        self.backoff.reset();
-        if self.trouble.take().is_some() {
-            tracing::info!(sink = self.courier.name, "events are delivered again");
+    /// A run of a workspace has ended.
+    fn advance(&mut self, workspace: &WorkspaceId, progress: Progress) {
+        if let Some(place) = self.places.get_mut(workspace) {
+            place.under_way = false;
+            place.acknowledged = place.acknowledged.max(progress.acknowledged);
+            if progress.took_one {
+                place.rests_until = None;
+                place.backoff.reset();
+                if place.trouble.take().is_some() {
+                    let sink = &self.courier.name;
+                    tracing::info!(sink, %workspace, "events of a workspace are delivered again");
+                }
+            }
+        }
+        if progress.took_one {
+            self.backoff.reset();
+            if self.trouble.take().is_some() {
+                tracing::info!(sink = self.courier.name, "events are delivered again");
+            }
         }
     }
 
@@ -202,21 +265,33 @@ impl<S: Sink> Publisher<S> {
     fn rest(&mut self, trouble: &Trouble) {
         self.note(trouble);
         self.courier.open.store(false, Ordering::Relaxed);
-        // Many that fail together are one failure.
-        if !matches!(self.standing, Standing::Waiting(_)) {
-            let wait = self.backoff.next(rand::random());
-            self.standing = Standing::Waiting(Instant::now() + wait);
+        let asked = Instant::now() + trouble.wait_min();
+        self.standing = Standing::Waiting(match self.standing {
+            // Many that fail together are one failure.
+            Standing::Waiting(until) => until.max(asked),
+            _ => asked.max(Instant::now() + self.backoff.next(rand::random())),
+        });
+    }
+
+    /// Lets a workspace rest for a while.
+    fn rest_one(&mut self, workspace: &WorkspaceId, trouble: &Trouble) {
+        metrics::failed::<S>(trouble.reason());
+        let Some(place) = self.places.get_mut(workspace) else { return };
+        place.rests_until = Some(Instant::now() + place.backoff.next(rand::random()));
+        if Complaint::is_due(&mut place.trouble, trouble.reason()) {
+            let (sink, sequence) = (&self.courier.name, place.acknowledged.saturating_add(1));
+            tracing::warn!(error = %trouble, sink, %workspace, sequence, "events of a workspace wait");
         }
     }
 
-    /// Counts a failure, and logs it unless the one before was of its kind.
+    /// Counts a failure, and logs it unless that was said of the one before.
     fn note(&mut self, trouble: &Trouble) {
         if matches!(trouble, Trouble::Store(Error::Stopping)) {
             return;
         }
         let reason = trouble.reason();
         metrics::failed::<S>(reason);
-        if self.trouble.replace(reason) != Some(reason) {
+        if Complaint::is_due(&mut self.trouble, reason) {
             let sink = &self.courier.name;
             tracing::warn!(error = %trouble, sink, "events wait in the journal");
         }

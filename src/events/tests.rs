@@ -4,6 +4,8 @@ mod form;
 #[cfg(feature = "nats")]
 mod nats;
 mod publishing;
+mod receiver;
+mod webhooks;
 mod world;
 
 use crate::domain::{

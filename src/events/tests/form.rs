@@ -66,6 +66,13 @@ fn every_event_has_what_cloud_events_ask_for() {
     assert_eq!(paths.len(), 32, "each type of event has a subject of its own");
 }
 
+#[test]
+fn the_types_that_can_be_chosen_are_those_of_the_journal() {
+    let names: BTreeSet<&str> = golden().iter().map(|(_, event)| event.name()).collect();
+    assert_eq!(names, Event::NAMES.iter().copied().collect());
+    assert_eq!(names.len(), Event::NAMES.len());
+}
+
 /// Puts a text in place of every text of a record that may be any text: those that hold identifiers and words of
 /// closed sets could not be read then. Returns the records that could be read.
 fn with_text_everywhere(record: &Value, text: &str) -> Vec<Event> {

@@ -23,7 +23,9 @@ use super::{
 use crate::{
     app::{Handle, Owner, PostgresOptions, StoreOptions},
     domain::id::WorkspaceId,
-    events::{CloudEvent, Options, Receipt, Sink, SinkError, Source, nats::Nats, publish, run},
+    events::{
+        CloudEvent, Options, Receipt, Sink, SinkError, Source, Start, nats::Nats, publish, run,
+    },
 };
 
 /// Set where a missing server is an error.
@@ -109,6 +111,7 @@ struct Counted {
 
 impl Sink for Counted {
     const KIND: &'static str = "nats";
+    const START: Start = Start::First;
 
     fn name(&self) -> String {
         self.nats.name()

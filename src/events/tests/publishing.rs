@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::StoreOptions,
-    events::{CloudEvent, Receipt, Sink, SinkError, Source, run},
+    events::{CloudEvent, Receipt, Sink, SinkError, Source, Start, run},
 };
 
 /// A sink in memory that removes duplicates, as a stream does.
@@ -33,6 +33,7 @@ struct Held {
 
 impl Sink for Memory {
     const KIND: &'static str = "memory";
+    const START: Start = Start::First;
 
     fn name(&self) -> String {
         "memory".to_owned()
