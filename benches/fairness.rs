@@ -12,7 +12,7 @@ use evenhand::{
     domain::time::UnixMillis,
     fairness::{
         accumulate::{Accumulator, Observation, Plan},
-        alarms::{Monitor, Treated},
+        alarms::{ALPHA, Monitor, Treated},
         betting::{Betting, Side},
     },
 };
@@ -153,7 +153,7 @@ fn family() {
     let groups = ["a", "b", "c", "d"];
     let found = (0..RUNS)
         .filter(|run| {
-            let (mut draws, mut monitor) = (StdRng::seed_from_u64(*run), Monitor::default());
+            let (mut draws, mut monitor) = (StdRng::seed_from_u64(*run), Monitor::new(ALPHA, 3, 0));
             for _ in 0..TICKETS {
                 let group = groups[draws.random_range(0..groups.len())];
                 for (measure, rate) in [("selection", 0.25), ("breach", 0.1), ("contact", 0.7)] {

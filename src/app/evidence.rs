@@ -42,6 +42,8 @@ impl Handle {
         mut watches: Vec<Watch>,
     ) -> Result<Vec<Watch>, Error> {
         let now = self.now();
+        // Whatever happened until now is in the store once the engine has answered: it does so between its rounds.
+        self.ask(workspace, |_| Ok(())).await?;
         let Some(mut after) = watches.iter_mut().map(Watch::look).min() else {
             return Ok(watches);
         };

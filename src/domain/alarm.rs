@@ -8,11 +8,12 @@ use super::time::UnixMillis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// Given a head start over tickets that came earlier, of those read and assigned.
+    /// Given a head start over tickets that came earlier, of those that were read.
     FastTracked,
     /// Given to people who sort what the model is unsure of, of those read.
     Triaged,
-    /// Not assigned within the service-level target, of those that have one.
+    /// Not assigned within the service-level target, of those that have one that is not longer than outcomes are waited
+    /// for.
     SlaBreach,
     /// Not assigned within five minutes.
     SlowStart,

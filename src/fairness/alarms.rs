@@ -14,8 +14,8 @@ use super::{
     sequences::difference,
 };
 
-/// What an alarm may be wrong about, and a bound may miss.
-const ALPHA: f64 = 0.05;
+/// What all alarms of an attribute together may be wrong about, and its bounds may miss.
+pub const ALPHA: f64 = 0.05;
 /// A difference of rates that is small enough to be called fair: ten percentage points.
 pub const DIFFERENCE_TOLERATED: f64 = 0.1;
 
@@ -47,6 +47,8 @@ pub struct Treated<'a> {
 pub struct Monitor {
     /// What all its alarms together may be wrong about.
     alpha: f64,
+    /// How many measures there are to be.
+    measures: usize,
     /// Fewest tickets of a group, and of the others, for an alarm.
     tickets_min: u64,
     tests: BTreeMap<(String, &'static str), Test>,
@@ -56,8 +58,12 @@ pub struct Monitor {
     looked_at: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Test {
+    /// Its part of what alarms may be wrong about, settled when the group first came: later ones get less, all
+    /// together never more than the whole. Dividing by how many there are by now would give each the right to be
+    /// wrong before the others came.
+    weight: f64,
     betting: Betting,
     own: Rate,
     alarm: Option<Alarm>,
@@ -101,26 +107,41 @@ pub struct Standing {
     pub alarm: Option<Alarm>,
 }
 
-impl Default for Monitor {
-    fn default() -> Self {
-        Self::new(ALPHA, 0)
-    }
-}
-
 impl Monitor {
     /// Returns a monitor that has seen nothing.
     ///
     /// - `alpha`: probability with which any alarm may be false, in 0..1.
+    /// - `measures`: how many measures will be told, at least 1.
     /// - `tickets_min`: fewest tickets of a group, and of all others, for an alarm.
     #[must_use]
-    pub fn new(alpha: f64, tickets_min: u64) -> Self {
-        Self { alpha, tickets_min, tests: BTreeMap::new(), totals: BTreeMap::new(), looked_at: 0 }
+    pub fn new(alpha: f64, measures: usize, tickets_min: u64) -> Self {
+        let measures = measures.max(1);
+        Self {
+            alpha,
+            measures,
+            tickets_min,
+            tests: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            looked_at: 0,
+        }
     }
 
     /// Takes in what became of a ticket on one measure.
     pub fn record(&mut self, ticket: Treated<'_>) {
         let key = (ticket.group.to_owned(), ticket.measure);
-        self.tests.entry(key).or_default().own.record(ticket.hit);
+        if !self.tests.contains_key(&key) {
+            let before =
+                self.tests.keys().filter(|(_, measure)| *measure == ticket.measure).count();
+            let place = (before + 1) as f64;
+            // 1/2, 1/6, 1/12 and so on are 1 in all.
+            let weight = 1.0 / (place * (place + 1.0) * self.measures as f64);
+            let test =
+                Test { weight, betting: Betting::default(), own: Rate::default(), alarm: None };
+            self.tests.insert(key.clone(), test);
+        }
+        if let Some(test) = self.tests.get_mut(&key) {
+            test.own.record(ticket.hit);
+        }
         self.totals.entry(ticket.measure).or_default().record(ticket.hit);
         let value = f64::from(u8::from(ticket.hit));
         let same = self.tests.iter_mut().filter(|((_, measure), _)| *measure == ticket.measure);
@@ -135,15 +156,23 @@ impl Monitor {
     ///
     /// Without any difference, the probability that an alarm is ever raised is at most the level: 5 % by
     /// default.
-    pub fn judge(&mut self) {
+    ///
+    /// Returns whether one was raised now.
+    pub fn judge(&mut self) -> bool {
         self.looked_at += 1;
+        let mut is_new = false;
         let evidence: Vec<f64> =
             self.tests.values().map(|test| test.betting.log_evidence()).collect();
-        // No single one can be enough while all together are not.
+        // Weights are 1 at most together: one test at least must have this much alone.
         if evidence.iter().all(|log| *log < -self.alpha.ln()) {
-            return;
+            return false;
         }
-        let due = refuted(&evidence, self.alpha);
+        // Evidence for evidence times its part (R. Wang, A. Ramdas, as in `refuted`).
+        let all = self.tests.len() as f64;
+        let weighted = self.tests.values().zip(&evidence);
+        let weighted: Vec<f64> =
+            weighted.map(|(test, log)| log + (test.weight * all).ln()).collect();
+        let due = refuted(&weighted, self.alpha);
         for (((_, measure), test), _) in
             self.tests.iter_mut().zip(due).filter(|((_, test), due)| *due && test.alarm.is_none())
         {
@@ -158,7 +187,9 @@ impl Monitor {
                 others,
                 difference: gap(test.own, others),
             });
+            is_new = true;
         }
+        is_new
     }
 
     /// Returns how many groups are watched, on one measure or another.
@@ -173,20 +204,13 @@ impl Monitor {
         self.tests.contains_key(&(group.to_owned(), measure))
     }
 
-    /// Returns whether any alarm was raised.
-    #[must_use]
-    pub fn is_alarmed(&self) -> bool {
-        self.tests.values().any(|test| test.alarm.is_some())
-    }
-
     /// Returns what is known of each group on each measure.
     #[must_use]
     pub fn standings(&self) -> Vec<Standing> {
-        // Shared evenly, the bounds of all comparisons hold at once (C. E. Bonferroni, 1936).
-        let alpha = self.alpha / self.tests.len().max(1) as f64;
         let standing = |((group, measure), test): (&(String, &'static str), &Test)| {
             let others = rest(self.totals.get(measure).copied().unwrap_or_default(), test.own);
-            let bounds = difference(test.own, others, alpha);
+            // Shared out, the bounds of all comparisons hold at once (C. E. Bonferroni, 1936).
+            let bounds = difference(test.own, others, self.alpha * test.weight);
             Standing {
                 group: group.clone(),
                 measure,
@@ -239,7 +263,7 @@ mod tests {
 
     /// A stream of tickets by turns over the groups, each with its share of hits exactly.
     fn watched(rates: &[(&'static str, u32)], tickets: u32) -> Monitor {
-        let mut monitor = Monitor::default();
+        let mut monitor = Monitor::new(ALPHA, 1, 0);
         for ticket in 0..tickets {
             for (group, percent) in rates {
                 // Spread as evenly as whole tickets allow.
@@ -254,7 +278,7 @@ mod tests {
     #[test]
     fn few_tickets_are_not_enough_many_are_fair_and_a_difference_is_unfair() {
         let of = |monitor: &Monitor| overall(&monitor.standings());
-        assert_eq!(of(&Monitor::default()), State::NotEnoughEvidence);
+        assert_eq!(of(&Monitor::new(ALPHA, 1, 0)), State::NotEnoughEvidence);
         assert_eq!(of(&watched(&[("en", 30), ("es", 30)], 100)), State::NotEnoughEvidence);
         assert_eq!(of(&watched(&[("en", 30), ("es", 30)], 3_000)), State::FairSoFar);
         assert_eq!(of(&watched(&[("en", 30), ("es", 10)], 3_000)), State::Unfair);
@@ -264,7 +288,7 @@ mod tests {
     #[test]
     fn many_groups_and_measures_together_raise_no_more_false_alarms_than_one() {
         let alarmed = |seed: u64| {
-            let (mut monitor, mut state) = (Monitor::default(), seed);
+            let (mut monitor, mut state) = (Monitor::new(ALPHA, 2, 0), seed);
             // Knuth's generator: the high bits are random enough for this.
             let mut below = |bound: u64| {
                 state = state
@@ -283,6 +307,32 @@ mod tests {
         };
         let found = (1..=400).filter(|seed| alarmed(*seed)).count();
         assert!(found <= 20, "{found} of 400");
+    }
+
+    #[test]
+    fn groups_that_come_one_after_the_other_raise_no_more_false_alarms() {
+        let alarmed = |seed: u64| {
+            let (mut monitor, mut state) = (Monitor::new(ALPHA, 1, 0), seed);
+            let mut below = |bound: u64| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % bound
+            };
+            let names: Vec<String> = (0..12).map(|number| format!("g{number:02}")).collect();
+            for ticket in 0..6_000_u64 {
+                // One more group every five hundred tickets.
+                let group = below(ticket / 500 + 1);
+                let group = &names[usize::try_from(group).unwrap()];
+                monitor.record(Treated { group, measure: "selection", hit: below(2) == 0 });
+                if monitor.judge() {
+                    return true;
+                }
+            }
+            false
+        };
+        let found = (1..=200).filter(|seed| alarmed(*seed)).count();
+        assert!(found <= 14, "{found} of 200");
     }
 
     #[test]

@@ -17,8 +17,16 @@ const BETS: usize = 16;
 const BET_MIN: f64 = 0.05;
 /// Greatest bet. At 1 a single ticket could ruin it for good.
 const BET_MAX: f64 = 0.8;
-/// Most tickets of a group that wait for one of the other; beyond that the oldest is passed over.
+/// How many meetings' worth of tickets of a group wait for the other; beyond that the oldest are passed over. Tickets
+/// that meet must have come at about the same time: in a rush hour all of them wait longer.
+const MEETINGS_MAX: u64 = 4;
+/// Most tickets that wait, however rare the other group is.
 const WAITING_MAX: usize = 64;
+/// Part of the stake that is held back, and bet bit by bit: who has lost nearly all while groups were treated alike
+/// could not tell when that ends.
+const RESERVE: f64 = 0.1;
+/// Tickets between two bets from the reserve.
+const RESERVE_EVERY: u64 = 1_000;
 /// Wealth beyond which all of it is counted in this unit, so that it stays in range.
 const UNIT: f64 = 1e100;
 
@@ -37,14 +45,16 @@ pub enum Side {
 /// each, and the bet is on the difference of their means. Which tickets meet depends on whose they
 /// are and when they came, never on how they were treated; otherwise the odds would not be fair.
 ///
-/// It assumes that, without unfairness, tickets that meet have the same mean. A rate that changes in
-/// time for both groups alike is no harm, unless it changes while tickets wait to be matched.
+/// It assumes that, without unfairness, tickets that meet have the same mean. A rate that changes in time for
+/// both groups alike, as in a rush hour, is no harm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Betting {
     /// What each bet has become: the stake is spread evenly over all.
     wealth: [f64; 2 * BETS],
     /// How often the wealth was divided by [`UNIT`].
     units: u32,
+    /// What is left of the reserve.
+    reserve: f64,
     /// Tickets waiting for one of the other group, and how many there ever were.
     own: Waiting,
     others: Waiting,
@@ -59,8 +69,9 @@ struct Waiting {
 impl Default for Betting {
     fn default() -> Self {
         Self {
-            wealth: [1.0 / (2 * BETS) as f64; 2 * BETS],
+            wealth: [(1.0 - RESERVE) / (2 * BETS) as f64; 2 * BETS],
             units: 0,
+            reserve: RESERVE,
             own: Waiting::default(),
             others: Waiting::default(),
         }
@@ -73,26 +84,47 @@ impl Betting {
     /// - `value`: 1 where it is so and 0 where not, or any measure scaled to 0..=1, such as the wait
     ///   up to a horizon divided by it. Values outside are taken as the nearer end.
     pub fn record(&mut self, side: Side, value: f64) {
-        let waiting = match side {
-            Side::Own => &mut self.own,
-            Side::Others => &mut self.others,
+        let (mine, theirs) = match side {
+            Side::Own => (&mut self.own, &self.others),
+            Side::Others => (&mut self.others, &self.own),
         };
-        waiting.count += 1;
-        if waiting.values.len() == WAITING_MAX {
-            waiting.values.pop_front();
+        mine.count += 1;
+        mine.values.push_back(value.clamp(0.0, 1.0));
+        let wanted = usize::try_from(MEETINGS_MAX * (mine.count / theirs.count.max(1)).max(1));
+        while mine.values.len() > wanted.unwrap_or(usize::MAX).min(WAITING_MAX) {
+            mine.values.pop_front();
         }
-        waiting.values.push_back(value.clamp(0.0, 1.0));
         if !self.own.values.is_empty() && !self.others.values.is_empty() {
             let (own, others) = (self.own.count, self.others.count);
             let gain = self.own.take(own / others.max(1)) - self.others.take(others / own.max(1));
             self.pay(gain);
         }
+        let tickets = self.own.count + self.others.count;
+        if tickets.is_multiple_of(RESERVE_EVERY) {
+            self.bet_of_reserve(tickets / RESERVE_EVERY);
+        }
+    }
+
+    /// Spreads the next part of the reserve over all bets: a half of it, a sixth, a twelfth, and so on, which is all
+    /// of it in the end.
+    fn bet_of_reserve(&mut self, turn: u64) {
+        let turn = turn as f64;
+        let stake = RESERVE / (turn * (turn + 1.0));
+        self.reserve -= stake;
+        let each = stake / (2 * BETS) as f64 / self.unit();
+        self.wealth.iter_mut().for_each(|wealth| *wealth += each);
+    }
+
+    /// Returns the unit in which wealth is counted.
+    fn unit(&self) -> f64 {
+        // Beyond, what is added does not matter.
+        UNIT.powi(i32::try_from(self.units).unwrap_or(i32::MAX))
     }
 
     /// Returns the logarithm of the evidence, in nats; 3.0 is 20 to 1.
     #[must_use]
     pub fn log_evidence(&self) -> f64 {
-        let total: f64 = self.wealth.iter().sum();
+        let total = self.wealth.iter().sum::<f64>() + self.reserve.max(0.0) / self.unit();
         total.ln() + f64::from(self.units) * UNIT.ln()
     }
 

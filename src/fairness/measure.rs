@@ -191,7 +191,8 @@ fn measure_attribute(facts: &[TicketFacts], name: &str, options: &Options) -> At
     compared(name, segments, (grouping.put_together, undeclared_count), options)
 }
 
-/// Hides what must not be shown of segments, and compares what is left.
+/// Hides what must not be shown of segments, and compares what is left. Where all tickets that declare the attribute
+/// are few, there is no segment.
 ///
 /// - `counts`: values that were put together, and tickets without one.
 pub(super) fn compared(
@@ -200,6 +201,7 @@ pub(super) fn compared(
     (put_together_count, undeclared_count): (usize, u64),
     options: &Options,
 ) -> AttributeMeasures {
+    segments.retain(|segment| segment.ticket_count >= options.shown_tickets_min);
     hide_few(&mut segments, options);
     let (disparity_ratio, verdict) = compare_fast_tracking(&mut segments, options);
     compare_first_contact(&mut segments, options);

@@ -12,8 +12,11 @@ mod fate;
 
 pub use fate::{Fate, SLOW_START_SECS, fate};
 
+use std::collections::BTreeSet;
+
 use super::{
-    alarms::{Monitor, Standing, State, Treated, overall},
+    alarms::{ALPHA, Monitor, Standing, State, Treated, overall},
+    audit::closed,
     rates::Rate,
 };
 use crate::domain::{
@@ -23,8 +26,8 @@ use crate::domain::{
     time::UnixMillis,
 };
 
-/// Probability with which any alarm of an attribute may ever be false.
-const ALPHA: f64 = 0.05;
+/// Tickets after which an alarm that could not be shown is looked at again.
+const ASK_AGAIN_EVERY: u64 = 64;
 /// The tickets of groups beyond those watched one by one; no value is empty.
 const FURTHER_GROUPS: &str = "";
 
@@ -48,6 +51,9 @@ struct Line {
     /// Whether a ticket whose fate is not known yet stands first.
     is_held_up: bool,
     monitor: Monitor,
+    /// Whether the monitor has raised an alarm.
+    is_due: bool,
+    recorded_count: u64,
     alarm: Option<Alarm>,
     received: Option<(UnixMillis, UnixMillis)>,
     undeclared_count: u64,
@@ -89,7 +95,9 @@ impl Watch {
             since: since(measure),
             after: 0,
             is_held_up: false,
-            monitor: Monitor::new(ALPHA / Measure::ALL.len() as f64, ALARM_TICKETS_MIN),
+            monitor: Monitor::new(ALPHA / Measure::ALL.len() as f64, 1, ALARM_TICKETS_MIN),
+            is_due: false,
+            recorded_count: 0,
             alarm: None,
             received: None,
             undeclared_count: 0,
@@ -176,24 +184,33 @@ impl Line {
         let is_full = self.monitor.comparison_count() >= WATCHED_GROUPS_MAX;
         let group = if is_one_more && is_full { FURTHER_GROUPS } else { group };
         self.monitor.record(Treated { group, measure, hit });
-        self.monitor.judge();
+        let is_new = self.monitor.judge();
+        self.is_due |= is_new;
+        self.recorded_count += 1;
         let first = self.received.map_or(received_at, |(first, _)| first);
         self.received = Some((first, received_at));
-        if self.alarm.is_none() && self.monitor.is_alarmed() {
+        // To ask costs a look at all groups; one that must not be shown yet is asked about now and then.
+        let is_turn = is_new || self.recorded_count.is_multiple_of(ASK_AGAIN_EVERY);
+        if self.alarm.is_none() && self.is_due && is_turn {
             self.alarm = self.strongest(attribute, (first, received_at));
         }
     }
 
-    /// Returns the alarm of the group with the most evidence, among those that have a name.
+    /// Returns the alarm of the group with the most evidence, among those that may be shown: few tickets of another
+    /// group must not follow from it.
     fn strongest(
         &self,
         attribute: &str,
         (first_received_at, last_received_at): (UnixMillis, UnixMillis),
     ) -> Option<Alarm> {
         let standings = self.monitor.standings();
-        let alarmed = standings
-            .into_iter()
-            .filter(|standing| standing.alarm.is_some() && standing.group != FURTHER_GROUPS);
+        let counts: Vec<u64> = standings.iter().map(|standing| standing.own.count()).collect();
+        let together = vec![(0..counts.len()).collect()];
+        let hidden = closed(&counts, &together, ALARM_TICKETS_MIN, &BTreeSet::new());
+        let shown = standings.into_iter().enumerate();
+        let alarmed = shown
+            .filter(|(place, standing)| standing.alarm.is_some() && !hidden.contains(place))
+            .map(|(_, standing)| standing);
         let most = alarmed
             .reduce(|most, next| if next.log_evidence > most.log_evidence { next } else { most })?;
         let ends = most.difference_cs.0?;

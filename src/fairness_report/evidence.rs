@@ -7,7 +7,7 @@ use crate::{
     domain::time::UnixMillis,
     fairness::{
         Ends, Grouping, Rate,
-        alarms::{Monitor, Standing, State, Treated, overall},
+        alarms::{ALPHA, Monitor, Standing, State, Treated, overall},
     },
 };
 
@@ -81,7 +81,7 @@ pub(super) fn evidence(
 }
 
 fn watch(cases: &[Case], grouping: &Grouping, end: UnixMillis) -> (Monitor, Vec<UnixMillis>) {
-    let (mut monitor, mut moments) = (Monitor::default(), Vec::new());
+    let (mut monitor, mut moments) = (Monitor::new(ALPHA, SHARES.len(), 0), Vec::new());
     for (case, member) in cases.iter().zip(&grouping.members) {
         let Some(name) = member.and_then(|place| grouping.names.get(place)) else { continue };
         for share in SHARES {

@@ -13,6 +13,7 @@ use crate::{
         event::{Event, WorkspaceSettings},
         id::{AgentId, OfferId, SkillId, TicketId},
         policy::{Policy, Requirement, Route, RouteMatch},
+        reading::Reading,
         ticket::{Outcome, Resolution},
         time::UnixMillis,
     },
@@ -31,6 +32,9 @@ const TEXTS: [&str; 6] = [
     "There is smoke coming out of the charger!",
     "Thank you, everything works again",
 ];
+
+/// What was read of each text.
+type Readings = BTreeMap<String, Reading>;
 
 /// What happens in a history, but for the segments.
 struct History {
@@ -71,14 +75,14 @@ impl History {
 }
 
 /// Runs a history and returns its journal as it is stored.
-fn journal(history: &History, seed: u64) -> Vec<u8> {
+fn journal(history: &History, seed: u64, readings: &Readings) -> Vec<u8> {
     let mut world = World::new(seed);
     for (index, ticket) in history.tickets.iter().enumerate() {
         let mut check = Check::default();
         let taken = new_ticket(&mut check, Some(ticket.clone()), &world.declared);
         let (intake, payload) = taken.expect("a valid ticket");
         assert_eq!(payload.segments, ticket.segments, "they are kept, beside the journal");
-        let reading = rules::read(&payload.text(), intake.language.as_deref());
+        let reading = readings[payload.text().as_str()].clone();
         let ticket = TicketId::new(format!("T-{index}")).unwrap();
         world.put(Input::Receive { ticket: ticket.clone(), intake });
         world.put(Input::Read { ticket, reading });
@@ -200,10 +204,13 @@ impl World {
 
 #[test]
 fn other_segments_lead_to_the_same_journal_byte_for_byte() {
+    // A reading is made of the text alone, so once is enough.
+    let read = |text: &str| (text.to_owned(), rules::read(text, None));
+    let readings = Readings::from(TEXTS.map(read));
     for seed in 0..HISTORIES {
         let mut history = History::new(seed);
-        let as_it_was = journal(&history, seed);
+        let as_it_was = journal(&history, seed, &readings);
         history.permute();
-        assert!(journal(&history, seed) == as_it_was, "history {seed}");
+        assert!(journal(&history, seed, &readings) == as_it_was, "history {seed}");
     }
 }

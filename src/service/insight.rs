@@ -156,7 +156,10 @@ impl Insight {
         let watches = self.handle.catch_up(&context.workspace, watches).await?;
         let wait_secs = settings.outcome_wait_secs.unwrap_or(limits::OUTCOME_WAIT_SECS_DEFAULT);
         Ok(v1::GetFairnessEvidenceResponse {
-            attributes: watches.iter().map(convert::attribute_evidence).collect(),
+            attributes: watches
+                .iter()
+                .map(|watch| convert::attribute_evidence(watch, self.shown_tickets_min))
+                .collect(),
             measure_time: Some(convert::timestamp(now)),
             outcome_wait_secs: wait_secs,
         })
@@ -214,10 +217,15 @@ impl Insight {
     }
 }
 
-/// Takes the attributes asked for; all declared ones when none is named.
+/// Takes the attributes asked for, each once; all declared ones when none is named.
 fn attributes(check: &mut Check, asked: Vec<String>, declared: Vec<String>) -> Vec<String> {
     if asked.is_empty() {
         return declared;
+    }
+    for (index, attribute) in asked.iter().enumerate() {
+        if asked[..index].contains(attribute) {
+            check.reject(&format!("attributes[{index}]"), "must not repeat an attribute");
+        }
     }
     if check.count("attributes", asked.len(), limits::SEGMENTS_MAX) {
         for (index, attribute) in asked.iter().enumerate() {

@@ -86,16 +86,24 @@ struct Monitor {
 impl Monitor {
     async fn measure_all(&mut self) -> Result<(), Error> {
         let mut token = String::new();
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut measured) = (BTreeSet::new(), BTreeSet::new());
         loop {
             let page = PageRequest { size: PAGE_SIZE_MAX, token };
             let page = self.handle.workspaces(page).await?;
-            for workspace in page.items {
-                seen.insert(workspace.workspace.clone());
-                self.measure(workspace).await?;
+            for view in page.items {
+                let workspace = view.workspace.clone();
+                let attributes = view.settings.segment_attributes.iter();
+                measured.extend(attributes.map(|name| (workspace.clone(), name.clone())));
+                // One that cannot be measured keeps no other from being watched.
+                if let Err(error) = self.measure(view).await {
+                    let workspace = workspace.as_str();
+                    tracing::warn!(%error, workspace, "fairness was not measured");
+                }
+                seen.insert(workspace);
             }
             if page.next.is_empty() {
-                self.watching.keep(&seen);
+                self.watching.keep(&measured);
+                self.published.keep(&measured);
                 self.counts.retain(|workspace, _| seen.contains(workspace));
                 return Ok(());
             }

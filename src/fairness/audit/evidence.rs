@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::decision::{Decision, Log};
-use crate::fairness::alarms::{DIFFERENCE_TOLERATED, Monitor, Standing, State, Treated, overall};
+use crate::fairness::alarms::{
+    ALPHA, DIFFERENCE_TOLERATED, Monitor, Standing, State, Treated, overall,
+};
 
 /// The evidence about one attribute.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,7 +34,7 @@ const OUTCOMES: [Outcome; 6] = [
 impl Evidence {
     /// Watches the attribute at this place through the log, looking after each of its tickets.
     pub(super) fn of(log: &Log, attribute: usize) -> Self {
-        let mut monitor = Monitor::default();
+        let mut monitor = Monitor::new(ALPHA, OUTCOMES.len(), 0);
         for decision in &log.decisions {
             let Some(group) = decision.group(attribute) else { continue };
             for (measure, known) in OUTCOMES {

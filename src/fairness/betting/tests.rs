@@ -149,3 +149,42 @@ proptest! {
         prop_assert!((forth.log_evidence() - back.log_evidence()).abs() < 1e-9);
     }
 }
+
+#[test]
+fn a_rush_hour_that_all_share_is_no_evidence() {
+    // All wait longer at the same time: outcomes that come together are alike, and groups have nothing to do with it.
+    let alarmed = |run: u64, share: f64| {
+        let (mut draws, mut betting) = (Draws(90_000 + run), Betting::default());
+        (0..6_000).any(|ticket| {
+            let side = if draws.next() < share { Side::Own } else { Side::Others };
+            let hour = (f64::from(ticket) / 300.0).sin();
+            let rate = if hour > 0.5 { 0.95 } else { 0.02 };
+            betting.record(side, f64::from(u8::from(draws.next() < rate)));
+            betting.log_evidence() >= 20_f64.ln()
+        })
+    };
+    for share in [0.5, 0.35, 0.1] {
+        let found = (0..300).filter(|run| alarmed(*run, share)).count();
+        assert!(found <= 15, "{found} of 300 at {share}");
+    }
+}
+
+#[test]
+fn what_begins_late_is_found_though_much_was_lost_before() {
+    let found = |fair: u32, seed: u64| {
+        let (mut draws, mut betting) = (Draws(seed), Betting::default());
+        (1..60_000).find(|ticket| {
+            let own = draws.next() < 0.5;
+            let rate = if own && *ticket > fair { 0.4 } else { 0.2 };
+            let side = if own { Side::Own } else { Side::Others };
+            betting.record(side, f64::from(u8::from(draws.next() < rate)));
+            *ticket > fair && betting.log_evidence() >= 20_f64.ln()
+        })
+    };
+    let mut late: Vec<u32> = (0..100)
+        .map(|seed| found(50_000, seed).map_or(u32::MAX, |ticket| ticket - 50_000))
+        .collect();
+    late.sort_unstable();
+    // Without a reserve the median is above 4,000.
+    assert!(late[50] <= 1_500, "{}", late[50]);
+}

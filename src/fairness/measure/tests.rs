@@ -303,6 +303,14 @@ fn small_segments_are_put_together_and_rates_of_few_tickets_are_absent() {
     assert!(measures.segments.iter().all(|one| one.fast_tracked.is_some()));
 }
 
+#[test]
+fn where_all_that_declare_it_are_few_there_is_no_segment() {
+    let facts = [read("de", 1, 1), read("en", 1, 1), vec![ticket(&[]); 98]].concat();
+    let measures = shown(&facts);
+    assert!(measures.segments.is_empty(), "waits of two would be those of each");
+    assert_eq!((measures.undeclared_count, measures.put_together_count), (98, 2));
+}
+
 /// Fewest unknown tickets that must hide behind what is shown and the sum of all.
 fn assert_hidden(rates: &[Option<Rate>], total: u64) {
     let known = rates.iter().flatten().filter(|rate| rate.count() > 0);

@@ -18,8 +18,8 @@ pub enum Fate {
 
 /// Returns what became of a ticket on a measure.
 ///
-/// - `outcome_wait_secs`: how long after its arrival that is waited for. Times that a ticket should be assigned
-///   within are waited for as long as they are.
+/// - `outcome_wait_secs`: how long after its arrival that is waited for. Tickets with longer targets tell nothing of
+///   theirs.
 #[must_use]
 pub fn fate(
     measure: Measure,
@@ -31,7 +31,11 @@ pub fn fate(
     let left_queue_at = ticket.assigned_at.or(ticket.closed_at);
     let (told_at, told) = match (measure, ticket.target_secs) {
         (Measure::SlowStart, _) => return punctuality(ticket, SLOW_START_SECS, now),
-        (Measure::SlaBreach, Some(secs)) => return punctuality(ticket, secs, now),
+        (Measure::SlaBreach, Some(secs)) if secs <= outcome_wait_secs => {
+            return punctuality(ticket, secs, now);
+        }
+        // It would hold all others up.
+        (Measure::SlaBreach, Some(_)) => return Fate::Untold,
         // The reading may still bring a target.
         (Measure::SlaBreach, None) if ticket.fast_tracked.is_some() => return Fate::Untold,
         (Measure::SlaBreach, None) => (left_queue_at, None),

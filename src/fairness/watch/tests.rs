@@ -99,7 +99,7 @@ fn any_life() -> impl Strategy<Value = Life> {
 
 /// The definition: of each measure, the tickets in their order up to the first that is open.
 fn naive(lives: &[Life], now: UnixMillis, measure: Measure) -> (Vec<Standing>, u64, u64) {
-    let mut monitor = Monitor::new(ALPHA / 9.0, ALARM_TICKETS_MIN);
+    let mut monitor = Monitor::new(ALPHA / 9.0, 1, ALARM_TICKETS_MIN);
     let (mut undeclared, mut left_out) = (0, 0);
     for (_, ticket) in seen(lives, now) {
         let Some(group) = ticket.segments.get("language") else {
@@ -269,4 +269,31 @@ fn of_very_many_groups_the_later_ones_are_watched_together() {
     assert_eq!(evidence.standings.len(), WATCHED_GROUPS_MAX + 1);
     assert_eq!(evidence.standings[0].group, FURTHER_GROUPS);
     assert_eq!(evidence.standings[0].own.count(), 36);
+}
+
+#[test]
+fn an_alarm_is_about_no_segment_that_would_give_a_smaller_one_away() {
+    let mut random = StdRng::seed_from_u64(11);
+    let life = |group: &'static str, number: i64, random: &mut StdRng| {
+        let mut life = ordinary(random, group, number * 20);
+        life.assigned = Some(if group == "es" { 900 } else { 60 });
+        life.closed = Some(1_000);
+        life
+    };
+    // Of de and en there are many; es has 18, and fr 3 behind it.
+    let names = |number: i64| match number {
+        0..3 => "fr",
+        number if number % 11 == 0 => "es",
+        number if number % 2 == 0 => "de",
+        _ => "en",
+    };
+    let lives: Vec<Life> =
+        (0..200).map(|number| life(names(number), number, &mut random)).collect();
+    let mut watch = watch();
+    look(&mut watch, &lives, at(100_000), 50);
+    let slow = watch.evidence().find(|one| one.measure == Measure::SlowStart).unwrap();
+    assert_eq!(slow.state, State::Unfair, "es is treated differently");
+    let alarm = slow.alarm.unwrap();
+    // Told es, whoever knows all others would know fr.
+    assert!(["de", "en"].contains(&alarm.group.as_str()), "{alarm:?}");
 }

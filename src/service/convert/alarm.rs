@@ -53,20 +53,21 @@ pub(crate) fn acknowledged(by: Acknowledgement) -> v1::AlarmAcknowledgement {
 
 /// Returns what a watch has found, as the API shows it: without groups of few tickets, and without those that
 /// would give such away.
-pub(crate) fn attribute_evidence(watch: &Watch) -> v1::AttributeEvidence {
+pub(crate) fn attribute_evidence(watch: &Watch, shown_tickets_min: u64) -> v1::AttributeEvidence {
+    let tickets_min = ALARM_TICKETS_MIN.max(shown_tickets_min);
     let all: Vec<MeasureEvidence> = watch.evidence().collect();
     let standings: Vec<Standing> = all.iter().flat_map(|one| one.standings.clone()).collect();
     v1::AttributeEvidence {
         attribute: watch.attribute().to_owned(),
         state: state(overall(&standings)).into(),
-        measures: all.into_iter().map(measure_evidence).collect(),
+        measures: all.into_iter().map(|one| measure_evidence(one, tickets_min)).collect(),
     }
 }
 
-fn measure_evidence(evidence: MeasureEvidence) -> v1::MeasureEvidence {
+fn measure_evidence(evidence: MeasureEvidence, tickets_min: u64) -> v1::MeasureEvidence {
     let counts: Vec<u64> = evidence.standings.iter().map(|one| one.own.count()).collect();
     let together = vec![(0..counts.len()).collect()];
-    let hidden = closed(&counts, &together, ALARM_TICKETS_MIN, &BTreeSet::new());
+    let hidden = closed(&counts, &together, tickets_min, &BTreeSet::new());
     let shown = evidence.standings.into_iter().enumerate();
     let shown = shown.filter(|(place, _)| !hidden.contains(place));
     v1::MeasureEvidence {
@@ -152,7 +153,7 @@ mod tests {
         let shown = |groups: &[(&str, usize)]| {
             let mut watch = Watch::new("plan".to_owned(), 3_600, |_| None);
             watch.take(&tickets(groups), UnixMillis(400_000));
-            let mut evidence = attribute_evidence(&watch);
+            let mut evidence = attribute_evidence(&watch, 1);
             let fast = evidence.measures.remove(0);
             let names: Vec<String> = fast.comparisons.into_iter().map(|one| one.segment).collect();
             (names.join(" "), fast.hidden_count)

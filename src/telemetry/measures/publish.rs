@@ -40,9 +40,8 @@ impl Published {
         let place = Place { workspace, attribute, span };
         attribute_gauges(&place, measures);
         let named = named(&measures.segments);
-        let together = measures.put_together_count;
-        let apart = measures.segments.len() - usize::from(together > 0);
-        let hidden = apart - named.len() + together;
+        let apart = measures.segments.iter().filter(|one| !one.segment.is_empty()).count();
+        let hidden = apart - named.len() + measures.put_together_count;
         place.set("evenhand_bias_hidden_segments", Some(count(hidden)));
         for segment in &named {
             segment_gauges(&place, segment);
@@ -52,6 +51,20 @@ impl Published {
         for gone in before.difference(&now) {
             take_back(&place, gone);
         }
+    }
+}
+
+impl Published {
+    /// Takes back what is no longer measured here: another server has the workspace, or the attribute is not declared.
+    pub(super) fn keep(&mut self, measured: &BTreeSet<(WorkspaceId, String)>) {
+        self.segments.retain(|place, segments| {
+            let stays = measured.contains(&(place.workspace.clone(), place.attribute.clone()));
+            if !stays {
+                ATTRIBUTE_NUMBERS.iter().for_each(|gauge| place.set(gauge, None));
+                segments.iter().for_each(|segment| take_back(place, segment));
+            }
+            stays
+        });
     }
 }
 
@@ -113,6 +126,14 @@ fn take_back(place: &Place, segment: &str) {
         place.set_segment(segment, gauge, None);
     }
 }
+
+/// The gauges of an attribute.
+const ATTRIBUTE_NUMBERS: [&str; 4] = [
+    "evenhand_bias_verdict",
+    "evenhand_bias_disparity_ratio",
+    "evenhand_bias_undeclared_tickets",
+    "evenhand_bias_hidden_segments",
+];
 
 /// The gauges that only groups with enough evidence show.
 const NUMBERS: [&str; 11] = [

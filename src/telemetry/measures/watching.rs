@@ -15,6 +15,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Watching {
     workspaces: BTreeMap<WorkspaceId, Watched>,
+    /// What gauges are about.
+    published: BTreeSet<(WorkspaceId, String)>,
 }
 
 /// The watches over one workspace, and what they were made for.
@@ -42,6 +44,7 @@ impl Watching {
         let watches = handle.catch_up(workspace, watches).await?;
         for watch in &watches {
             publish(workspace, watch, &alarms);
+            self.published.insert((workspace.clone(), watch.attribute().to_owned()));
             for alarm in watch.alarms().filter(|alarm| alarms.is_due(alarm)) {
                 raise(handle, workspace, alarm).await?;
             }
@@ -51,16 +54,24 @@ impl Watching {
         Ok(())
     }
 
-    /// Forgets all workspaces but these: another server has them now.
-    pub(super) fn keep(&mut self, seen: &BTreeSet<WorkspaceId>) {
-        self.workspaces.retain(|workspace, _| seen.contains(workspace));
+    /// Forgets all but these: another server has the workspace now, or the attribute is not declared. Its alarms are
+    /// not this server's to show.
+    pub(super) fn keep(&mut self, measured: &BTreeSet<(WorkspaceId, String)>) {
+        for (workspace, attribute) in self.published.difference(measured) {
+            set(workspace, attribute, f64::NAN, 0.0);
+        }
+        self.published.retain(|place| measured.contains(place));
+        self.workspaces.retain(|workspace, _| measured.iter().any(|(of, _)| of == workspace));
     }
 }
 
 impl Watched {
     /// Returns whether nothing asks for evidence to begin anew.
     fn can_go_on(&self, settings: &WorkspaceSettings, alarms: &Alarms) -> bool {
-        self.settings == *settings && self.alarms.settled_alike(alarms)
+        let alike = |settings: &WorkspaceSettings| {
+            (settings.segment_attributes.clone(), settings.outcome_wait_secs)
+        };
+        alike(&self.settings) == alike(settings) && self.alarms.settled_alike(alarms)
     }
 }
 
@@ -89,15 +100,18 @@ async fn raise(handle: &Handle, workspace: &WorkspaceId, alarm: &Alarm) -> Resul
 }
 
 fn publish(workspace: &WorkspaceId, watch: &Watch, alarms: &Alarms) {
-    let labels =
-        [("workspace", workspace.to_string()), ("attribute", watch.attribute().to_owned())];
     let standings: Vec<_> = watch.evidence().flat_map(|one| one.standings).collect();
     let state = match overall(&standings) {
         State::NotEnoughEvidence => 0.0,
         State::FairSoFar => 1.0,
         State::Unfair => 2.0,
     };
-    metrics::gauge!("evenhand_fairness_state", &labels).set(state);
     let open = u32::try_from(alarms.open_about(watch.attribute()).count()).unwrap_or(u32::MAX);
-    metrics::gauge!("evenhand_fairness_alarms_open", &labels).set(f64::from(open));
+    set(workspace, watch.attribute(), state, f64::from(open));
+}
+
+fn set(workspace: &WorkspaceId, attribute: &str, state: f64, alarms_open: f64) {
+    let labels = [("workspace", workspace.to_string()), ("attribute", attribute.to_owned())];
+    metrics::gauge!("evenhand_fairness_state", &labels).set(state);
+    metrics::gauge!("evenhand_fairness_alarms_open", &labels).set(alarms_open);
 }
