@@ -6,7 +6,7 @@
 //!
 //! - `case`, `reader`: what the journal says of each ticket and agent
 //! - `measures`: what is measured; `figures`: numbers that may be shown
-//! - `evidence`: alarms; `waits`, `periods`: how long, and when
+//! - `evidence`: alarms; `on_record`: those that were raised while the service ran; `waits`, `periods`: how long, and when
 //! - `report`: all of it as data
 //! - `rows`, `text`, `page`: for programs and for people
 
@@ -14,6 +14,7 @@ mod case;
 mod evidence;
 mod figures;
 mod measures;
+mod on_record;
 mod page;
 mod periods;
 mod reader;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use evidence::{Comparison, Evidence};
 pub use figures::Figure;
+pub use on_record::{AcknowledgementOnRecord, AlarmOnRecord};
 pub use page::page;
 pub use periods::Periods;
 pub use reader::{Reader, Record};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::Case;
+use super::{case::Case, on_record::OnRecord};
 use crate::{
     backtest::Tally,
     domain::{
@@ -21,6 +21,7 @@ pub struct Reader {
     state: State,
     cases: Vec<Case>,
     places: BTreeMap<TicketId, usize>,
+    on_record: OnRecord,
     /// What agents carried in the window; `None` before it begins.
     agents: Option<Tally>,
     newest_at: UnixMillis,
@@ -38,6 +39,7 @@ pub struct Record {
     /// Declared segment attributes, by the newest settings.
     pub(super) attributes: Vec<String>,
     pub(super) agents: Tally,
+    pub(super) on_record: OnRecord,
 }
 
 impl Reader {
@@ -51,6 +53,7 @@ impl Reader {
             state: State::default(),
             cases: Vec::new(),
             places: BTreeMap::new(),
+            on_record: OnRecord::default(),
             agents: None,
             newest_at: UnixMillis(i64::MIN),
         }
@@ -65,6 +68,7 @@ impl Reader {
         }
         self.state.apply(entry.at, &entry.event);
         self.newest_at = entry.at;
+        self.on_record.note(entry, inside);
         if let Some(agents) = self.agents.as_mut().filter(|_| inside) {
             agents.note(entry.at, std::slice::from_ref(&entry.event), &self.state);
         }
@@ -94,6 +98,7 @@ impl Reader {
             cases: self.cases,
             attributes: self.state.settings().0.segment_attributes.clone(),
             agents,
+            on_record: self.on_record,
         })
     }
 }

@@ -9,6 +9,7 @@ use super::{
     evidence::{Comparison, Evidence, evidence},
     figures::{Figure, shown},
     measures::{AVERAGES, SHARES, Share},
+    on_record::AlarmOnRecord,
     periods::{Gaps, Periods, gaps},
     reader::Record,
     waits::Waits,
@@ -58,6 +59,8 @@ pub struct Report {
     pub attributes: BTreeMap<String, AttributeReport>,
     /// All alarms that are shown, the earliest first.
     pub alarms: Vec<AlarmRaised>,
+    /// Alarms that the service raised while it ran, the earliest first.
+    pub alarms_on_record: Vec<AlarmOnRecord>,
     /// The parts of time in `by_period` and `gaps_by_period`.
     pub periods: Periods,
     /// How evenly work was spread over agents.
@@ -172,6 +175,7 @@ pub fn report(
         tickets: cases.len() as u64,
         overall: frame.overall(&all),
         alarms: alarms(&attributes),
+        alarms_on_record: record.on_record.alarms(frame.tickets_min),
         attributes,
         agents: equity(&record.agents),
         not_known: not_known(cases),

@@ -28,6 +28,9 @@ pub fn text(report: &Report) -> String {
         lines.push(format!("{attribute}: {}", state_name(of.evidence.state)));
         lines.extend(findings(of).iter().map(|finding| format!("  {finding}")));
     }
+    let on_record = &report.alarms_on_record;
+    let open = on_record.iter().filter(|alarm| alarm.acknowledgement.is_none()).count();
+    lines.push(format!("alarms raised while the service ran: {}, open {open}", on_record.len()));
     for (attribute, of) in &report.attributes {
         lines.extend([String::new(), format!("by {attribute}")]);
         lines.extend(of.groups.iter().map(|group| {

@@ -2,10 +2,11 @@
 
 use super::section;
 use crate::{
-    fairness::alarms::State,
+    fairness::{Rate, alarms::State},
     fairness_report::{
         figures::Figure,
         measures::title,
+        on_record::AlarmOnRecord,
         report::{AlarmRaised, AttributeReport, Report},
         text::{duration, findings, group_name, moment, percent, points, state_name},
         waits::{MEDIAN, P95},
@@ -100,10 +101,6 @@ fn cards(report: &Report) -> String {
 pub(super) fn alarms(report: &Report) -> String {
     let row = |alarm: &AlarmRaised| {
         let it = &alarm.comparison;
-        let counts = |rate: crate::fairness::Rate| {
-            let share = rate.value().map_or("–".to_owned(), percent);
-            format!("{share} ({} of {})", rate.hits(), rate.count())
-        };
         vec![
             it.since_unix_ms.map_or("–".to_owned(), moment),
             escape(&alarm.attribute),
@@ -140,5 +137,48 @@ pub(super) fn alarms(report: &Report) -> String {
              shows them to those who may see them.</p>\n",
         );
     }
+    body.push_str(&on_record(report));
     section("alarms", "Alarms", &body)
+}
+
+/// Returns what was raised while the service ran, and who has seen to it.
+fn on_record(report: &Report) -> String {
+    if report.alarms_on_record.is_empty() {
+        return "<p>While the service ran, it raised no alarm about these tickets.</p>\n"
+            .to_owned();
+    }
+    let row = |alarm: &AlarmOnRecord| {
+        let seen_to = alarm.acknowledgement.as_ref().map_or("nobody yet".to_owned(), |by| {
+            let who = by.actor.as_deref().unwrap_or("somebody");
+            format!("{} at {}: {}", escape(who), moment(by.unix_ms), escape(&by.note))
+        });
+        let share = |rate: Option<Rate>| rate.map_or("too few".to_owned(), counts);
+        vec![
+            moment(alarm.raised_unix_ms),
+            escape(&alarm.attribute),
+            escape(alarm.group.as_deref().unwrap_or("too few to be named")),
+            title(alarm.measure).to_owned(),
+            share(alarm.own),
+            share(alarm.others),
+            seen_to,
+        ]
+    };
+    let rows: Vec<Vec<String>> = report.alarms_on_record.iter().map(row).collect();
+    let caption = "What the service raised while it ran, with what it knew then. It has judged each measure on its \
+                   own, as soon as the fate of tickets was known; this report judges them together.";
+    let columns = [
+        ("Raised", false),
+        ("Attribute", false),
+        ("Group", false),
+        ("Measure", false),
+        ("Group's share", true),
+        ("All others", true),
+        ("Seen to by", false),
+    ];
+    row_table(caption, &columns, &rows)
+}
+
+fn counts(rate: Rate) -> String {
+    let share = rate.value().map_or("–".to_owned(), percent);
+    format!("{share} ({} of {})", rate.hits(), rate.count())
 }

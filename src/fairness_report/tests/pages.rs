@@ -2,7 +2,12 @@
 
 use super::world::{Made, World, measured};
 use crate::{
-    domain::ticket::Resolution,
+    domain::{
+        alarm::{Alarm, Measure, Share},
+        event::Event,
+        ticket::Resolution,
+        time::UnixMillis,
+    },
     fairness_report::{Options, page, report, tests::world, text},
 };
 
@@ -69,6 +74,42 @@ fn names_cannot_become_markup_and_no_name_of_a_person_is_shown() {
         html.contains(">ana<") && !html.contains("Somebody"),
         "agents by their identifier only"
     );
+}
+
+#[test]
+fn what_was_raised_while_the_service_ran_is_there_with_who_has_seen_to_it() {
+    let mut world = World::new();
+    for (secs, group, count) in [(100, "es", 20), (200, "<i>de", 20), (300, "fr", 9)] {
+        let alarm = Alarm {
+            attribute: "language".to_owned(),
+            measure: Measure::SlowStart,
+            group: group.to_owned(),
+            own: Share { hits: 5, count },
+            others: Share { hits: 4, count: 80 },
+            low: 0.05,
+            high: 0.4,
+            log_evidence: 7.0,
+            first_received_at: UnixMillis(0),
+            last_received_at: UnixMillis(1),
+        };
+        world.note(secs, Event::AlarmRaised { alarm: Box::new(alarm) });
+        world.receive(secs, &format!("t{secs}"), Some("es"));
+    }
+    let first = world.journal.iter().find(|entry| entry.event.name() == "alarm_raised").unwrap();
+    let alarm = first.sequence;
+    let note = "two more people & a new line".to_owned();
+    world.note(400, Event::AlarmAcknowledged { alarm, note });
+    // The window ends before anybody has seen to it; that is told all the same.
+    let report = world.report_of(10, None, Some(350)).unwrap();
+    let groups: Vec<_> = report.alarms_on_record.iter().map(|one| one.group.as_deref()).collect();
+    assert_eq!(groups, [Some("es"), Some("<i>de"), None], "nine are too few to be named");
+    assert!(report.alarms_on_record[2].own.is_none());
+    let html = page(&report);
+    assert!(html.contains("somebody at 2025-06-15T15:13") && html.contains("&amp; a new line"));
+    assert!(html.contains("nobody yet") && html.contains("&lt;i&gt;de") && !html.contains("<i>de"));
+    assert!(text(&report).contains("alarms raised while the service ran: 3, open 2"));
+    let later = world.report_of(10, Some(150), None).unwrap();
+    assert_eq!(later.alarms_on_record.len(), 2, "the first was raised before");
 }
 
 #[test]

@@ -13,7 +13,9 @@ use crate::{
         ticket::{Intake, Outcome, Resolution},
         time::UnixMillis,
     },
-    fairness_report::{Options, Reader, Record, Report, Segments, case::Case, report},
+    fairness_report::{
+        Options, Reader, Record, Report, Segments, case::Case, on_record::OnRecord, report,
+    },
     routing::{AgentWrite, Input, State, Transfer, step},
 };
 
@@ -95,6 +97,12 @@ impl World {
         }
     }
 
+    /// Puts an entry into the journal that is no decision's.
+    pub(super) fn note(&mut self, secs: i64, event: Event) {
+        let sequence = self.journal.len() as u64 + 1;
+        self.journal.push(Entry { sequence, at: at(secs), actor: None, event });
+    }
+
     pub(super) fn receive(&mut self, secs: i64, name: &str, language: Option<&str>) {
         let intake = Intake {
             channel: "chat".to_owned(),
@@ -146,9 +154,18 @@ impl World {
 
     /// Reports on tickets received in a window, in seconds from the beginning, with every group shown.
     pub(super) fn report(&self, from: Option<i64>, to: Option<i64>) -> Option<Report> {
+        self.report_of(1, from, to)
+    }
+
+    pub(super) fn report_of(
+        &self,
+        group_tickets_min: u64,
+        from: Option<i64>,
+        to: Option<i64>,
+    ) -> Option<Report> {
         let mut reader = Reader::new(from.map(at), to.map(at));
         self.journal.iter().for_each(|entry| reader.note(entry));
-        let options = Options { workspace: "default", group_tickets_min: 1 };
+        let options = Options { workspace: "default", group_tickets_min };
         Some(report(&reader.finish()?, &self.segments, options, &|_| {}))
     }
 }
@@ -215,6 +232,7 @@ pub(super) fn read(made: &[Made]) -> (Record, Segments) {
         cases,
         attributes: vec!["plan".to_owned()],
         agents: Tally::default(),
+        on_record: OnRecord::default(),
     };
     (record, segments)
 }
