@@ -71,6 +71,8 @@ fn main() {
         );
     }
     family();
+    rush_hours();
+    late();
 }
 
 /// Counts tickets whose values are drawn beforehand.
@@ -166,4 +168,75 @@ fn family() {
         .count();
     let percent = 100.0 * found as f64 / RUNS as f64;
     println!("  four groups, three measures, no difference: {percent:.2} % of runs with any alarm");
+}
+
+/// Draws a time whose mean is `mean`, exponential.
+fn exponential(draws: &mut StdRng, mean: f64) -> f64 {
+    -mean * (1.0 - draws.random::<f64>()).ln()
+}
+
+/// Serves five days of a line in front of ten agents, whose load rises every day from a fifth of what they can do to
+/// `peak` times it; returns of each ticket whether it waited longer than five minutes.
+fn days(draws: &mut StdRng, peak: f64) -> Vec<bool> {
+    const AGENTS: usize = 10;
+    const SERVICE_SECS: f64 = 300.0;
+    const DAY_SECS: f64 = 86_400.0;
+    let mut free_at = [0.0_f64; AGENTS];
+    let most_per_sec = peak * AGENTS as f64 / SERVICE_SECS;
+    let (mut now, mut slow) = (0.0, Vec::new());
+    while now < 5.0 * DAY_SECS {
+        now += exponential(draws, 1.0 / most_per_sec);
+        let hour = (now / DAY_SECS * std::f64::consts::TAU).cos();
+        let load = 0.2 + (peak - 0.2) * (1.0 - hour) / 2.0;
+        if !draws.random_bool(load / peak) {
+            continue;
+        }
+        let Some(first) = free_at.iter_mut().min_by(|a, b| a.total_cmp(b)) else { continue };
+        let begins = first.max(now);
+        *first = begins + exponential(draws, SERVICE_SECS);
+        slow.push(begins - now > 300.0);
+    }
+    slow
+}
+
+/// Watches two groups made by lot through days with rush hours that all share.
+fn rush_hours() {
+    const DAYS_RUNS: u64 = 200;
+    for (peak, share) in [(1.1, 0.5), (1.1, 0.35), (1.1, 0.1), (0.97, 0.35)] {
+        let found = (0..DAYS_RUNS).filter(|run| {
+            let mut draws = StdRng::seed_from_u64(*run);
+            let mut monitor = Monitor::new(ALPHA, 1, 0);
+            days(&mut draws, peak).into_iter().any(|hit| {
+                let group = if draws.random_bool(share) { "a" } else { "b" };
+                monitor.record(Treated { group, measure: "slow", hit });
+                monitor.judge()
+            })
+        });
+        let percent = 100.0 * found.count() as f64 / DAYS_RUNS as f64;
+        println!(
+            "  five days with a peak load of {peak}, {share} of tickets the group's, no difference: {percent:.1} % of \
+             {DAYS_RUNS} runs with an alarm"
+        );
+    }
+}
+
+/// Lets a difference begin after many tickets without one.
+fn late() {
+    let mut found: Vec<u64> = (0..101)
+        .map(|seed| {
+            let (mut draws, mut betting) = (StdRng::seed_from_u64(seed), Betting::default());
+            let ticket = (1..200_000_u64).find(|ticket| {
+                let side = if draws.random_bool(0.5) { Side::Own } else { Side::Others };
+                let rate = if side == Side::Own && *ticket > 100_000 { 0.3 } else { 0.2 };
+                betting.record(side, f64::from(u8::from(draws.random_bool(rate))));
+                *ticket > 100_000 && betting.log_evidence() >= 20_f64.ln()
+            });
+            ticket.map_or(u64::MAX, |ticket| ticket - 100_000)
+        })
+        .collect();
+    found.sort_unstable();
+    println!(
+        "  0.30 against 0.20 after 100000 tickets without a difference: median {} tickets",
+        found[50]
+    );
 }

@@ -156,7 +156,11 @@ fn on_record(report: &Report) -> String {
         vec![
             moment(alarm.raised_unix_ms),
             escape(&alarm.attribute),
-            escape(alarm.group.as_deref().unwrap_or("too few to be named")),
+            match alarm.group.as_deref() {
+                None => "too few to be named".to_owned(),
+                Some("") => "values beyond the first 64".to_owned(),
+                Some(group) => escape(group),
+            },
             title(alarm.measure).to_owned(),
             share(alarm.own),
             share(alarm.others),
