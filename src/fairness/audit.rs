@@ -35,7 +35,7 @@ pub use self::{
     samples::KruskalWallis,
     selection::{Comparison, FourFifths, Impact, Scoring, ScoringRates},
     strict::{Distance, Distances},
-    suppression::{GROUP_TICKETS_MIN, Suppression, closed, complementary},
+    suppression::{GROUP_TICKETS_MIN, Suppression, closed, complementary, hidden},
     wait_tests::{AgainstReference, WaitTests},
 };
 use self::{groups::Times, scores::median};

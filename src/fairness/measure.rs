@@ -1,10 +1,10 @@
 //! From the treatment of tickets to the measures of each segment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     Grouping,
-    audit::closed,
+    audit::hidden,
     disparity::{Group, below_four_fifths, disparity, ratio},
     rates::Rate,
     waits::{Wait, WaitCurve, WaitMeasures},
@@ -231,8 +231,7 @@ fn hide_few(segments: &mut [SegmentMeasures], options: &Options) {
     for rate in rates {
         let counts: Vec<u64> =
             segments.iter_mut().map(|segment| rate(segment).map_or(0, Rate::count)).collect();
-        let together = vec![(0..counts.len()).collect()];
-        for place in closed(&counts, &together, options.shown_tickets_min, &BTreeSet::new()) {
+        for place in hidden(&counts, options.shown_tickets_min) {
             *rate(&mut segments[place]) = None;
         }
     }

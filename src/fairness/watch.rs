@@ -12,11 +12,9 @@ mod fate;
 
 pub use fate::{Fate, SLOW_START_SECS, fate};
 
-use std::collections::BTreeSet;
-
 use super::{
     alarms::{ALPHA, Monitor, Standing, State, Treated, overall},
-    audit::closed,
+    audit::hidden,
     rates::Rate,
 };
 use crate::domain::{
@@ -205,8 +203,7 @@ impl Line {
     ) -> Option<Alarm> {
         let standings = self.monitor.standings();
         let counts: Vec<u64> = standings.iter().map(|standing| standing.own.count()).collect();
-        let together = vec![(0..counts.len()).collect()];
-        let hidden = closed(&counts, &together, ALARM_TICKETS_MIN, &BTreeSet::new());
+        let hidden = hidden(&counts, ALARM_TICKETS_MIN);
         let shown = standings.into_iter().enumerate();
         let alarmed = shown
             .filter(|(place, standing)| standing.alarm.is_some() && !hidden.contains(place))

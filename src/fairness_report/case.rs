@@ -9,12 +9,9 @@ use crate::{
         ticket::{Outcome, Resolution},
         time::UnixMillis,
     },
-    fairness::Wait,
+    fairness::{Wait, watch::SLOW_START_SECS},
     routing::State,
 };
-
-/// A first answer that takes longer than this is slow, in seconds: what chats are measured by.
-pub(super) const SLOW_SECS: u32 = 300;
 
 /// The treatment of one ticket.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +129,7 @@ impl Case {
     }
 
     pub(super) fn slow(&self, end: UnixMillis) -> Option<bool> {
-        self.later_than(SLOW_SECS, end)
+        self.later_than(SLOW_START_SECS, end)
     }
 
     /// Returns whether it was cancelled before anybody accepted it; `None` while that is open.

@@ -1,10 +1,8 @@
 //! Numbers that may be shown, and those that may not.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use crate::fairness::{Interval, Mean, Rate, audit::closed};
+use crate::fairness::{Interval, Mean, Rate, audit::hidden};
 
 /// A number with what it stands on. All but `suppressed` is absent where too few tickets are behind it,
 /// or where others could be worked out from it.
@@ -78,9 +76,4 @@ pub(super) fn shown<T: Copy + Into<Figure>>(
     let hidden = hidden(&counts, tickets_min);
     let figure = |(place, group): (usize, &T)| (*group).into().unless(hidden.contains(&place));
     groups.iter().enumerate().map(figure).collect()
-}
-
-/// Returns the places of counts to leave out, where their sum is known.
-pub(super) fn hidden(counts: &[u64], tickets_min: u64) -> BTreeSet<usize> {
-    closed(counts, &[(0..counts.len()).collect()], tickets_min, &BTreeSet::new())
 }

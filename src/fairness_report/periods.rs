@@ -79,7 +79,7 @@ pub(super) type Gaps = BTreeMap<&'static str, Vec<Option<f64>>>;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fairness_report::figures::hidden;
+    use crate::fairness::audit::hidden;
 
     const MINUTE: i64 = 60_000;
 

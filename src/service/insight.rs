@@ -155,11 +155,10 @@ impl Insight {
         let watches = self.handle.watches(&context.workspace, attributes).await?;
         let watches = self.handle.catch_up(&context.workspace, watches).await?;
         let wait_secs = settings.outcome_wait_secs.unwrap_or(limits::OUTCOME_WAIT_SECS_DEFAULT);
+        let shown_tickets_min = self.shown_tickets_min;
+        let show = move |watch: &_| convert::attribute_evidence(watch, shown_tickets_min);
         Ok(v1::GetFairnessEvidenceResponse {
-            attributes: watches
-                .iter()
-                .map(|watch| convert::attribute_evidence(watch, self.shown_tickets_min))
-                .collect(),
+            attributes: apart(move || watches.iter().map(show).collect()).await?,
             measure_time: Some(convert::timestamp(now)),
             outcome_wait_secs: wait_secs,
         })

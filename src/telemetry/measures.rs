@@ -102,7 +102,7 @@ impl Monitor {
                 seen.insert(workspace);
             }
             if page.next.is_empty() {
-                self.watching.keep(&measured);
+                self.watching.keep(&seen, &measured);
                 self.published.keep(&measured);
                 self.counts.retain(|workspace, _| seen.contains(workspace));
                 return Ok(());
@@ -130,11 +130,20 @@ impl Monitor {
             shown_tickets_min: self.options.shown_tickets_min,
             ..fairness::Options::new(settings.segment_attributes, self.handle.now())
         };
-        for measures in counts.measures(Span::SinceStart, &options) {
+        // Arithmetic over all open tickets, beside the threads that answer calls.
+        let measure = move || {
+            let [all, day] =
+                [Span::SinceStart, Span::Recent].map(|span| counts.measures(span, &options));
+            (counts, all, day)
+        };
+        let Ok((counts, all, day)) = tokio::task::spawn_blocking(measure).await else {
+            return Ok(());
+        };
+        for measures in all {
             self.published.publish(&workspace, Span::SinceStart, &measures);
             self.log(&workspace, &measures);
         }
-        for measures in counts.measures(Span::Recent, &options) {
+        for measures in day {
             self.published.publish(&workspace, Span::Recent, &measures);
         }
         self.counts.insert(workspace, counts);

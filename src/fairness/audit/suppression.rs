@@ -69,6 +69,12 @@ pub fn closed(
     hidden
 }
 
+/// Returns all cells to leave out where the sum of all is known.
+#[must_use]
+pub fn hidden(counts: &[u64], tickets_min: u64) -> BTreeSet<usize> {
+    closed(counts, &[(0..counts.len()).collect()], tickets_min, &BTreeSet::new())
+}
+
 /// Returns lines in which another cell must be hidden; `None` when nothing is exposed.
 fn exposed_lines<'a>(
     counts: &[u64],

@@ -1,7 +1,5 @@
 //! Evidence on fair treatment, and alarms.
 
-use std::collections::BTreeSet;
-
 use super::{measures::rate, timestamp};
 use crate::{
     api::v1,
@@ -13,7 +11,7 @@ use crate::{
     fairness::{
         Rate,
         alarms::{Standing, State, overall},
-        audit::closed,
+        audit::hidden,
         watch::{MeasureEvidence, Watch},
     },
 };
@@ -66,8 +64,7 @@ pub(crate) fn attribute_evidence(watch: &Watch, shown_tickets_min: u64) -> v1::A
 
 fn measure_evidence(evidence: MeasureEvidence, tickets_min: u64) -> v1::MeasureEvidence {
     let counts: Vec<u64> = evidence.standings.iter().map(|one| one.own.count()).collect();
-    let together = vec![(0..counts.len()).collect()];
-    let hidden = closed(&counts, &together, tickets_min, &BTreeSet::new());
+    let hidden = hidden(&counts, tickets_min);
     let shown = evidence.standings.into_iter().enumerate();
     let shown = shown.filter(|(place, _)| !hidden.contains(place));
     v1::MeasureEvidence {

@@ -56,12 +56,16 @@ impl Watching {
 
     /// Forgets all but these: another server has the workspace now, or the attribute is not declared. Its alarms are
     /// not this server's to show.
-    pub(super) fn keep(&mut self, measured: &BTreeSet<(WorkspaceId, String)>) {
+    pub(super) fn keep(
+        &mut self,
+        seen: &BTreeSet<WorkspaceId>,
+        measured: &BTreeSet<(WorkspaceId, String)>,
+    ) {
         for (workspace, attribute) in self.published.difference(measured) {
             set(workspace, attribute, f64::NAN, 0.0);
         }
         self.published.retain(|place| measured.contains(place));
-        self.workspaces.retain(|workspace, _| measured.iter().any(|(of, _)| of == workspace));
+        self.workspaces.retain(|workspace, _| seen.contains(workspace));
     }
 }
 
