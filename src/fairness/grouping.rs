@@ -30,6 +30,21 @@ impl Grouping {
         }
         let counts: Vec<u64> = sizes.values().copied().collect();
         let hidden = put_together(&counts, tickets_min);
+        Self::without(values, &sizes, &hidden)
+    }
+
+    /// Groups tickets by their values, each of which may be shown.
+    #[must_use]
+    pub fn apart(values: &[Option<&str>]) -> Self {
+        let sizes = values.iter().flatten().map(|value| (*value, 1)).collect();
+        Self::without(values, &sizes, &BTreeSet::new())
+    }
+
+    fn without(
+        values: &[Option<&str>],
+        sizes: &BTreeMap<&str, u64>,
+        hidden: &BTreeSet<usize>,
+    ) -> Self {
         let apart = sizes.keys().enumerate().filter(|(place, _)| !hidden.contains(place));
         let apart: Vec<&str> = apart.map(|(_, name)| *name).collect();
         let together = apart.len();

@@ -180,7 +180,10 @@ pub fn measure_service(
 
 fn measure_attribute(facts: &[TicketFacts], name: &str, options: &Options) -> AttributeMeasures {
     let values: Vec<Option<&str>> = facts.iter().map(|ticket| declared(ticket, name)).collect();
-    let grouping = Grouping::of(&values, options.shown_tickets_min);
+    let grouping = match options.shown_tickets_min {
+        0 | 1 => Grouping::apart(&values),
+        few => Grouping::of(&values, few),
+    };
     let groups = grouping.names.iter().zip(grouping.split(facts));
     let segments: Vec<_> = groups
         .map(|(name, tickets)| {
